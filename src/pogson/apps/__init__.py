@@ -1,0 +1,1 @@
+"""Faces: they show and ask, they compute nothing."""

@@ -1,0 +1,1 @@
+"""The nouns: frames, exposures, column contracts, flags, units, time, errors."""

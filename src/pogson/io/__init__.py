@@ -1,0 +1,1 @@
+"""The edge of the world: the only room that opens files."""

@@ -1,0 +1,1 @@
+"""Loops over arrays: they import numpy, numba and math and nothing else."""

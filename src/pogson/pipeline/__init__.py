@@ -1,0 +1,1 @@
+"""The order of the steps, their settings, workers and provenance."""

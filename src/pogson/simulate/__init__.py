@@ -1,0 +1,1 @@
+"""Known truth: nights whose every star is known."""

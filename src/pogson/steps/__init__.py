@@ -1,0 +1,1 @@
+"""What is done to a night, in the order in which the field does it."""

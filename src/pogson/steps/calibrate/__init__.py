@@ -1,0 +1,1 @@
+"""From raw numbers to electrons with a variance and a mask."""

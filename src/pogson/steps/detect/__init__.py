@@ -1,0 +1,1 @@
+"""Find the sky under the stars, and the stars."""

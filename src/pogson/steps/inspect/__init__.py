@@ -1,0 +1,1 @@
+"""Judge the frames of a night, with reasons."""

@@ -1,0 +1,1 @@
+"""Which star is which: between frames, and between a frame and a catalogue."""

@@ -1,0 +1,1 @@
+"""Pixels to fluxes, each with its error budget."""

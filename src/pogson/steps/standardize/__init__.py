@@ -1,0 +1,1 @@
+"""From fluxes to magnitudes of the standard system."""

@@ -1,0 +1,1 @@
+"""From the fluxes of many frames to light curves."""
