@@ -42,7 +42,9 @@ class Columns:
             If a column of the contract is missing.
         """
         self._check_names(list(values), list(values))
-        own = {c.name: np.asarray(values[c.name]).astype(c.dtype, copy=False) for c in self.columns}
+        own: dict[str, Any] = {
+            c.name: np.asarray(values[c.name]).astype(c.dtype, copy=False) for c in self.columns
+        }
         extra = {name: value for name, value in values.items() if name not in own}
         table = Table({**own, **extra}, meta=meta or {}, copy=False)
         return self.describe(table)
@@ -144,9 +146,7 @@ PHOTOMETRY = Columns(
         Column("err_source", "electron", float, "error term: photons of the star"),
         Column("err_sky", "electron", float, "error term: photons of the sky in the aperture"),
         Column("err_annulus", "electron", float, "error term: uncertainty of the sky level from the annulus"),
-        Column(
-            "err_dark", "electron", float, "error term: dark current, and noise of the master bias and dark"
-        ),
+        Column("err_dark", "electron", float, "error term: dark current, noise of master bias and dark"),
         Column("err_read", "electron", float, "error term: read noise"),
         Column("err_flat", "electron", float, "error term: noise of the master flat"),
         Column("err_quantisation", "electron", float, "error term: rounding by the converter"),
@@ -154,7 +154,7 @@ PHOTOMETRY = Columns(
             "err_scintillation",
             "electron",
             float,
-            "error term: scintillation (0 where the aperture is unknown)",
+            "error term: scintillation (0 where it cannot be known)",
         ),
         Column("sky", "electron", float, "sky level from the annulus, per pixel"),
         Column("n_sky", "", int, "sky pixels used"),
@@ -175,7 +175,7 @@ ZEROPOINTS = Columns(
             "zero_point",
             "mag",
             float,
-            "magnitude of a source of 1 electron per second (total flux, colour 0)",
+            "magnitude of a source of 1 electron / s (total flux, colour 0)",
         ),
         Column("zero_point_err", "mag", float, "error of zero_point: fit and aperture correction"),
         Column("scatter", "mag", float, "intrinsic scatter of the stars beyond their errors"),
@@ -194,9 +194,7 @@ CATALOG = Columns(
         Column("id", "", str, "name or number in the catalogue"),
         Column("ra", "deg", float, "right ascension, ICRS"),
         Column("dec", "deg", float, "declination, ICRS"),
-        Column(
-            "pmra", "mas / yr", float, "proper motion in right ascension, times cos(dec); NaN where unknown"
-        ),
+        Column("pmra", "mas / yr", float, "proper motion in RA, times cos(dec); NaN where unknown"),
         Column("pmdec", "mas / yr", float, "proper motion in declination; NaN where unknown"),
         Column("flags", "", int, "bits of core.flags.Star: VARIABLE, BLENDED"),
     ),
