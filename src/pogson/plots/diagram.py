@@ -1,0 +1,97 @@
+"""The colour-magnitude diagram, and the histogram of magnitudes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from astropy.table import Table
+from matplotlib.axes import Axes
+
+from pogson.plots.style import (
+    INK, RED, add_legend, band_style, bands_in_order, invert, numbers, say_empty, span, steps_of,
+)  # fmt: skip
+
+
+def plot_diagram(stars: Table, ax: Axes, *, color: str, mag: str, label: str = "") -> Axes:
+    """Colour-magnitude diagram: bright stars at the top, median errors at the left side.
+
+    Parameters
+    ----------
+    stars : Table
+        One row per star, with mag_<band> and mag_<band>_err in magnitudes.
+    color : str
+        Two bands, such as "g-r".
+    mag : str
+        Band of the vertical axis.
+    label : str
+        What the points are; the number of stars is added.
+    """
+    blue, _, red = color.partition("-")
+    ax.set_xlabel(f"{blue} − {red} [mag]")
+    ax.set_ylabel(f"{mag} [mag]")
+    x = numbers(stars, f"mag_{blue}") - numbers(stars, f"mag_{red}")
+    y = numbers(stars, f"mag_{mag}")
+    x_err = np.hypot(numbers(stars, f"mag_{blue}_err"), numbers(stars, f"mag_{red}_err"))
+    y_err = numbers(stars, f"mag_{mag}_err")
+    good = np.isfinite(x) & np.isfinite(y)
+    if not good.any():
+        invert(ax)
+        return say_empty(ax, f"no stars with both {blue} and {red}")
+    n = int(good.sum())
+    alpha = float(np.clip(40.0 / np.sqrt(n), 0.25, 0.8))
+    size = float(np.clip(600.0 / np.sqrt(n), 4.0, 22.0))
+    ax.scatter(x[good], y[good], s=size, color=INK, alpha=alpha, linewidths=0)
+    left, right = span(x[good])
+    low, high = span(y[good], 0.0, 100.0)
+    room = 0.14 * (right - left)
+    edges = steps_of(y[good], 1.0 if high - low > 4 else 0.5)
+    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        inside = good & (y >= start) & (y < stop) & np.isfinite(x_err) & np.isfinite(y_err)
+        if inside.any():
+            ax.errorbar(
+                left - room / 2, (start + stop) / 2, xerr=np.median(x_err[inside]),
+                yerr=np.median(y_err[inside]), color=RED, linewidth=1.2, capsize=0,
+            )  # fmt: skip
+    ax.set_xlim(left - room, right)
+    ax.set_ylim(high, low)
+    ax.text(0.02, 0.01, "typical errors", transform=ax.transAxes, color=RED, fontsize=8.5, va="bottom")
+    outside = int(np.count_nonzero((x[good] < left) | (x[good] > right)))
+    note = f"{n} stars {label}".strip() + (f"\n{outside} outside the picture" if outside else "")
+    ax.text(0.98, 0.98, note, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=INK)
+    return ax
+
+
+def plot_magnitudes(stars: Table, ax: Axes, *, limits: Mapping[str, float] | None = None) -> Axes:
+    """Histogram of the magnitudes of every band; a dashed line at each limiting magnitude.
+
+    Parameters
+    ----------
+    stars : Table
+        With mag_<band> columns.
+    limits : mapping of band to magnitude, optional
+        Magnitude at which the signal-to-noise ratio is 5.
+    """
+    ax.set_xlabel("magnitude [mag]")
+    ax.set_ylabel("stars per 0.5 mag")
+    bands = bands_in_order([n[4:] for n in stars.colnames if n.startswith("mag_") and not n.endswith("_err")])
+    drawn = False
+    for i, band in enumerate(bands):
+        values = numbers(stars, f"mag_{band}")
+        values = values[np.isfinite(values)]
+        if values.size == 0:
+            continue
+        drawn = True
+        ink, _ = band_style(band, i)
+        ax.hist(values, bins=steps_of(values, 0.5), histtype="step", color=ink, linewidth=1.5, label=band)
+        limit = (limits or {}).get(band, np.nan)
+        if np.isfinite(limit):
+            ax.axvline(limit, color=ink, linestyle="--", linewidth=1)
+            ax.text(
+                limit, 0.98, f" {band} {limit:.1f}", color=ink, fontsize=8.5, rotation=90, va="top",
+                transform=ax.get_xaxis_transform(),
+            )  # fmt: skip
+    if not drawn:
+        return say_empty(ax)
+    add_legend(ax, loc="upper left")
+    return ax

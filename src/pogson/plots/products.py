@@ -1,0 +1,143 @@
+"""Whole figures, one per picture file of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from pogson.core.frame import Frame, Master
+from pogson.plots.budget import plot_budget, plot_noise
+from pogson.plots.camera import plot_transfer
+from pogson.plots.diagram import plot_diagram, plot_magnitudes
+from pogson.plots.image import plot_image, plot_master
+from pogson.plots.night import plot_frames
+from pogson.plots.profile import plot_growth, plot_profile
+from pogson.plots.style import Numbers, bands_in_order, new_figure, say_empty
+from pogson.plots.truth import plot_pulls, plot_recovery
+from pogson.plots.zeropoint import plot_zero_point
+
+
+def figure_diagram(stars: Table, *, color: str, mag: str) -> Figure:
+    """cmd_<color>_<mag>.png: see `plot_diagram`."""
+    figure = new_figure(6.0, 7.0)
+    plot_diagram(stars, figure.axes[0], color=color, mag=mag)
+    return figure
+
+
+def figure_magnitudes(stars: Table, *, limits: Mapping[str, float] | None = None) -> Figure:
+    """magnitudes.png: see `plot_magnitudes`."""
+    figure = new_figure(7.0, 4.0)
+    plot_magnitudes(stars, figure.axes[0], limits=limits)
+    return figure
+
+
+def figure_zero_point(
+    residuals: Table, *, band: str = "", color: str = "", scatter: float = np.nan
+) -> Figure:
+    """zeropoint_<band>.png: see `plot_zero_point`."""
+    figure = new_figure(9.0, 6.0, 2, 2, sharey=True)
+    plot_zero_point(residuals, figure.axes, scatter=scatter, color=color)
+    if band:
+        figure.axes[0].set_title(f"band {band}", fontsize=10.5)
+    return figure
+
+
+def figure_frames(frames: Table, *, zero_points: Table | None = None) -> Figure:
+    """frames.png: see `plot_frames`."""
+    figure = new_figure(9.0, 8.5, 5, 1)
+    plot_frames(frames, figure.axes, zero_points=zero_points)
+    return figure
+
+
+def figure_detection(frame: Frame, *, stars: Table | None = None, radius: float = 8.0) -> Figure:
+    """detection_<band>.png: see `plot_image`."""
+    ny, nx = frame.shape
+    figure = new_figure(8.6, float(np.clip(7.4 * ny / max(nx, 1), 3.0, 11.0)) + 0.7)
+    plot_image(frame, figure.axes[0], stars=stars, radius=radius)
+    return figure
+
+
+def figure_profile(radius: ArrayLike, value: ArrayLike, **marks: Any) -> Figure:
+    """profile.png: see `plot_profile`."""
+    figure = new_figure(7.0, 4.3)
+    plot_profile(radius, value, figure.axes[0], **marks)
+    return figure
+
+
+def figure_growth(radius: ArrayLike, enclosed: ArrayLike, **marks: Any) -> Figure:
+    """growth.png: see `plot_growth`."""
+    figure = new_figure(7.0, 4.3)
+    plot_growth(radius, enclosed, figure.axes[0], **marks)
+    return figure
+
+
+def figure_budget(photometry: Table, *, band: str = "") -> Figure:
+    """budget_<band>.png: see `plot_budget`."""
+    figure = new_figure(8.6, 4.8)
+    plot_budget(photometry, figure.axes[0])
+    if band:
+        figure.axes[0].set_xlabel(f"{band} magnitude [mag]")
+    return figure
+
+
+def figure_noise(photometry: Table) -> Figure:
+    """noise.png: see `plot_noise`."""
+    figure = new_figure(7.6, 4.6)
+    plot_noise(photometry, figure.axes[0])
+    return figure
+
+
+def figure_masters(masters: Sequence[Master]) -> Figure:
+    """masters.png: one thumbnail per master, see `plot_master`."""
+    columns = min(3, max(1, len(masters)))
+    rows = max(1, -(-len(masters) // columns))
+    figure = new_figure(3.6 * columns, 3.0 * rows, rows, columns)
+    for ax, master in zip(figure.axes, masters, strict=False):
+        plot_master(master, ax)
+    if not masters:
+        say_empty(figure.axes[0], "no masters")
+    for ax in figure.axes[len(masters) : rows * columns] if masters else []:
+        ax.set_axis_off()
+    return figure
+
+
+def figure_camera(mean: ArrayLike, variance: ArrayLike, **values: Any) -> Figure:
+    """camera.png: see `plot_transfer`."""
+    figure = new_figure(6.6, 4.8)
+    plot_transfer(mean, variance, figure.axes[0], **values)
+    return figure
+
+
+def figure_truth(recovered: Mapping[str, tuple[Numbers, Numbers, Numbers]]) -> Figure:
+    """truth.png: per band (true, measured, error) magnitudes, and the pulls of all bands together."""
+    bands = bands_in_order(list(recovered))
+    figure = new_figure(9.0, 2.5 * (len(bands) + 1) + 0.8, len(bands) + 1, 1)
+    pulls = {}
+    for ax, band in zip(figure.axes, bands, strict=False):
+        true, measured, err = (np.asarray(v, float) for v in recovered[band])
+        plot_recovery(true, measured, err, ax, band=band)
+        pulls[band] = (measured - true) / np.where(err > 0, err, np.nan)
+    plot_pulls(pulls, figure.axes[-1])
+    return figure
+
+
+#: file of a run's plots/ folder -> the function that draws it
+PICTURES: dict[str, Callable[..., Figure]] = {
+    "cmd_{color}_{mag}.png": figure_diagram,
+    "magnitudes.png": figure_magnitudes,
+    "zeropoint_{band}.png": figure_zero_point,
+    "frames.png": figure_frames,
+    "detection_{band}.png": figure_detection,
+    "profile.png": figure_profile,
+    "growth.png": figure_growth,
+    "budget_{band}.png": figure_budget,
+    "noise.png": figure_noise,
+    "masters.png": figure_masters,
+    "camera.png": figure_camera,
+    "truth.png": figure_truth,
+}

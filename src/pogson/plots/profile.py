@@ -1,0 +1,137 @@
+"""The shape of the stars: stacked radial profile, and curve of growth."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from pogson.core.psf import PSF
+from pogson.plots.style import BLUE, FAINT, INK, PALE, RED, Numbers, add_legend, say_empty
+
+
+def plot_profile(
+    radius: ArrayLike,
+    value: ArrayLike,
+    ax: Axes,
+    *,
+    err: ArrayLike | None = None,
+    psf: PSF | None = None,
+    aperture: float = np.nan,
+    annulus: tuple[float, float] = (np.nan, np.nan),
+) -> Axes:
+    """Stacked radial profile with the fitted model; FWHM, aperture and annulus are marked.
+
+    Parameters
+    ----------
+    radius : (n,)
+        Distance from the centre, pixels.
+    value : (n,)
+        Brightness per pixel, 1 at the centre.
+    err : (n,), optional
+        Error of `value`, 1 sigma.
+    psf : PSF, optional
+        The model that was fitted.
+    aperture : float
+        Radius, pixels.
+    annulus : (float, float)
+        Inner and outer radius, pixels.
+    """
+    ax.set_xlabel("radius [px]")
+    ax.set_ylabel("brightness [peak = 1]")
+    r, v = np.asarray(radius, float).ravel(), np.asarray(value, float).ravel()
+    good = np.isfinite(r) & np.isfinite(v)
+    if not good.any():
+        return say_empty(ax)
+    _mark_radii(ax, aperture, annulus)
+    if err is None:
+        dots = {"markersize": 3.0, "alpha": 0.5} if good.sum() > 60 else {"markersize": 4.5}
+        ax.plot(r[good], v[good], "o", color=INK, markeredgewidth=0, label="stars, stacked", **dots)
+    else:
+        e = np.asarray(err, float).ravel()[good]
+        ax.errorbar(
+            r[good], v[good], e, fmt="o", color=INK, markersize=4, linewidth=1, label="stars, stacked"
+        )
+    if psf is not None and np.isfinite(psf.fwhm):
+        fine = np.linspace(0.0, float(r[good].max()), 300)
+        beta = f", β = {psf.beta:.1f}" if np.isfinite(psf.beta) else ""
+        ax.plot(fine, _model(psf, fine), color=BLUE, linewidth=1.5, label=f"{psf.profile} fit{beta}")
+        _mark_fwhm(ax, psf)
+    ax.set_xlim(left=0)
+    ax.set_ylim(min(-0.03, float(np.percentile(v[good], 1))), max(1.08, float(np.percentile(v[good], 99))))
+    add_legend(ax, loc="upper right")
+    return ax
+
+
+def plot_growth(
+    radius: ArrayLike,
+    enclosed: ArrayLike,
+    ax: Axes,
+    *,
+    err: ArrayLike | None = None,
+    aperture: float = np.nan,
+    annulus: tuple[float, float] = (np.nan, np.nan),
+    correction: tuple[float, float] = (np.nan, np.nan),
+) -> Axes:
+    """Curve of growth: the fraction of the light within each radius.
+
+    Parameters
+    ----------
+    radius, enclosed : (n,)
+        Pixels; fraction of the total flux.
+    err : (n,), optional
+        Error of `enclosed`, 1 sigma.
+    aperture : float
+        Radius that is measured, pixels.
+    correction : (float, float)
+        Aperture correction and its error, magnitudes; written beside the aperture.
+    """
+    ax.set_xlabel("aperture radius [px]")
+    ax.set_ylabel("enclosed fraction of the light")
+    r, f = np.asarray(radius, float).ravel(), np.asarray(enclosed, float).ravel()
+    good = np.isfinite(r) & np.isfinite(f)
+    if not good.any():
+        return say_empty(ax)
+    _mark_radii(ax, aperture, annulus)
+    e = np.asarray(err, float).ravel()[good] if err is not None else None
+    ax.axhline(1.0, color=FAINT, linewidth=1)
+    ax.errorbar(r[good], f[good], e, fmt="o-", color=INK, markersize=4, linewidth=1, label="isolated stars")
+    if np.isfinite(correction[0]):
+        words = f"aperture correction\n{correction[0]:+.3f}"
+        words += f" ± {correction[1]:.3f} mag" if np.isfinite(correction[1]) else " mag"
+        ax.text(0.97, 0.06, words, transform=ax.transAxes, ha="right", fontsize=9.5, color=RED)
+    ax.set_xlim(left=0)
+    ax.set_ylim(min(0.0, float(f[good].min())), max(1.1, float(f[good].max()) * 1.03))
+    return ax
+
+
+def _model(psf: PSF, r: Numbers) -> Numbers:
+    """The profile with a peak of 1: Moffat (1969, A&A 3, 455), or Gaussian."""
+    if psf.profile == "moffat" and np.isfinite(psf.beta):
+        alpha = 0.5 * psf.fwhm / np.sqrt(2 ** (1 / psf.beta) - 1)
+        return np.asarray((1 + (r / alpha) ** 2) ** -psf.beta)
+    return np.asarray(np.exp(-4 * np.log(2) * (r / psf.fwhm) ** 2))
+
+
+def _mark_fwhm(ax: Axes, psf: PSF) -> None:
+    half = psf.fwhm / 2
+    ax.annotate(
+        "", (0, 0.5), (half, 0.5), arrowprops={"arrowstyle": "<->", "color": BLUE, "shrinkA": 0, "shrinkB": 0}
+    )
+    error = f" ± {psf.fwhm_err:.2f}" if np.isfinite(psf.fwhm_err) else ""
+    ax.text(half, 0.5, f"  FWHM / 2; FWHM = {psf.fwhm:.2f}{error} px", color=BLUE, fontsize=9, va="center")
+
+
+def _mark_radii(ax: Axes, aperture: float, annulus: tuple[float, float]) -> None:
+    if np.isfinite(aperture):
+        ax.axvline(aperture, color=RED, linewidth=1.2)
+        ax.text(
+            aperture, 0.80, f" aperture {aperture:.1f} px", transform=ax.get_xaxis_transform(), color=RED,
+            fontsize=9,
+        )  # fmt: skip
+    if np.isfinite(annulus).all():
+        ax.axvspan(*annulus, color=PALE, linewidth=0, zorder=0)
+        ax.text(
+            sum(annulus) / 2, 0.5, f"sky annulus\n{annulus[0]:.0f} to {annulus[1]:.0f} px", fontsize=9,
+            transform=ax.get_xaxis_transform(), ha="center", color=INK,
+        )  # fmt: skip
