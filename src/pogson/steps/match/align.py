@@ -1,0 +1,189 @@
+"""Find how a frame is shifted, turned, scaled or mirrored against the reference frame."""
+
+from __future__ import annotations
+
+from math import exp, log
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.errors import MatchError
+from pogson.core.flags import Star
+from pogson.core.transform import Transform
+from pogson.core.units import Fraction, Pixels
+from pogson.steps.match.fit import Points, chance_of, finish, fit_matrix, pair, refine
+from pogson.steps.match.patterns import find_similarities
+
+#: Expected number of accidental matches above which none is believed.
+CHANCE = 1e-4
+
+_PATTERN = 60  # brightest stars whose triangles are compared
+_VERIFY = 300  # brightest stars that a map is judged by
+_FIT = 3000  # brightest stars that a map is fitted to
+
+
+def match_stars(
+    stars: Table,
+    reference: Table,
+    *,
+    guess: Transform | None = None,
+    radius: Pixels = 2.0,
+    scale: float = 1.0,
+    scale_tolerance: Fraction = 0.1,
+    drift: Pixels = 40.0,
+) -> Transform:
+    """Map the reference frame's stars onto those of another frame.
+
+    The triangles of the brightest stars of both lists are compared; those that agree on a
+    shift, a turn, a scale and a handedness vote for it. A map is believed only where it
+    pairs so many more stars than accident would that the expected number of accidental maps
+    is below 1e-4. Saturated stars and those at the edge are used only where few others are.
+
+    Parameters
+    ----------
+    stars, reference : Table
+        Star lists (x, y, flux; x_err, y_err and flags where known).
+    guess : Transform, optional
+        Tried first: the map of a neighbouring frame.
+    radius : float
+        Largest distance of the two positions of one star.
+    scale : float
+        Expected pixels of this frame per pixel of the reference frame.
+    scale_tolerance : float
+        How far the scale may be off; where nothing is found a factor of 3 is tried.
+    drift : float
+        Largest shift against `guess`.
+
+    Returns
+    -------
+    Transform
+        From x, y of the reference frame to x, y of this frame.
+
+    Raises
+    ------
+    MatchError
+        If no map can be told from accident.
+
+    References
+    ----------
+    Groth 1986, AJ, 91, 1244 (triangles); Valdes et al. 1995, PASP, 107, 1119;
+    Lang et al. 2010, AJ, 139, 1782 (verification against chance).
+    """
+    least = min(len(stars), len(reference))
+    if least < 3:
+        raise MatchError(f"only {least} star(s) to match, 3 are needed; lower the detection threshold")
+    for spoiled in (int(Star.SATURATED | Star.EDGE | Star.COSMIC), 0):
+        a, b = _points(reference, spoiled), _points(stars, spoiled)
+        if min(len(a.xy), len(b.xy)) < (8 if spoiled else 3):
+            continue
+        found = match_points(
+            b, a, guess=guess, radius=radius, scale=scale, scale_tolerance=scale_tolerance, drift=drift
+        )
+        if found is not None:
+            return found
+    raise MatchError(
+        f"the stars do not match the reference frame ({len(stars)} and {len(reference)} stars): "
+        "another field, too few stars in common, or too many false detections"
+    )
+
+
+def match_points(
+    stars: Points,
+    reference: Points,
+    *,
+    guess: Transform | None = None,
+    radius: float = 2.0,
+    scale: float = 1.0,
+    scale_tolerance: float = 0.1,
+    drift: float = 40.0,
+) -> Transform | None:
+    """As `match_stars`, on bare positions, brightest first; None where nothing is found."""
+    if guess is not None:
+        found = match_near(stars, reference, guess.matrix, radius=radius, drift=drift)
+        if found is not None:
+            return found
+    few = min(len(stars.xy), len(reference.xy)) <= 6
+    # three stars fit many places by accident: then only the known scale will do
+    tolerances = (min(0.01, scale_tolerance),) if few else (scale_tolerance, max(log(3.0), scale_tolerance))
+    a, b = reference.brightest(_PATTERN), stars.brightest(_PATTERN)
+    for tolerance in tolerances:
+        trials = _trials(len(a.xy), len(b.xy), tolerance)
+        for similar in find_similarities(
+            a.xy @ (1, 1j), b.xy @ (1, 1j), log_scale=log(scale), log_tolerance=tolerance, most=8
+        ):
+            found = _judge(similar.matrix, stars, reference, radius, 12.0, trials)
+            if found is not None and abs(log(found.scale / scale)) < 1.2 * tolerance:
+                return found
+    return None
+
+
+def match_near(
+    stars: Points, reference: Points, matrix: np.ndarray, *, radius: float = 2.0, drift: float = 40.0
+) -> Transform | None:
+    """The map near a known one: the shift that most pairs of bright stars agree on."""
+    a, b = reference.brightest(150), stars.brightest(150)
+    moved = a.xy @ matrix[:, :2].T + matrix[:, 2]
+    shifts = (b.xy[None] - moved[:, None]).reshape(-1, 2)
+    shifts = shifts[(np.abs(shifts) <= drift).all(1)]
+    if len(shifts) < 3:
+        return None
+    tree = Points.of(shifts, np.zeros(len(shifts)))
+    votes = tree.tree.query_ball_point(shifts, radius, return_length=True)
+    trials = 2.0 * max(1.0, (drift / radius) ** 2)
+    for best in np.argsort(-votes, kind="stable")[:1]:
+        near = np.hypot(*(shifts - shifts[best]).T) <= radius
+        start = matrix.copy()
+        start[:, 2] += shifts[near].mean(0)
+        found = _judge(start, stars, reference, radius, 3.0 * radius, trials)
+        if found is not None and abs(log(found.scale / _scale(matrix))) < 0.02:
+            return found
+    return None
+
+
+def _scale(matrix: np.ndarray) -> float:
+    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
+def _trials(n: int, m: int, tolerance: float) -> float:
+    """Maps that two lists can propose: every pair of stars on every pair, both hands."""
+    share = min(1.0, 2.0 * (exp(tolerance) - 1.0))
+    return max(1.0, n * (n - 1) / 2.0 * m * (m - 1) * 2.0 * share)
+
+
+def _judge(
+    matrix: np.ndarray, stars: Points, reference: Points, radius: float, start: float, trials: float
+) -> Transform | None:
+    a, b = reference.brightest(_VERIFY), stars.brightest(_VERIFY)
+    if min(len(a.xy), len(b.xy)) > 60:
+        # a first look at the bright stars alone, where chance pairs are rare
+        matrix, i, _ = refine(matrix, a.brightest(60), b.brightest(60), start=start, radius=start / 2.0)
+        start /= 2.0
+    matrix, i, j = refine(matrix, a, b, start=start, radius=radius)
+    if len(i) < 3 or not 0.05 < _scale(matrix) < 20.0:
+        return None
+    chance = chance_of(matrix, a, b, radius, len(i), trials)
+    if chance > CHANCE:
+        return None
+    if max(len(reference.xy), len(stars.xy)) > _VERIFY:
+        a, b = reference.brightest(_FIT), stars.brightest(_FIT)
+        i, j = pair(matrix, a, b, radius)
+        err = np.hypot(a.err[i], b.err[j])
+        matrix = fit_matrix(a.xy[i], b.xy[j], err, affine=len(i) >= 10)
+    return finish(matrix, i, j, a, b, chance)
+
+
+def _points(table: Table, spoiled: int) -> Points:
+    """The list, brightest first, without the stars that carry one of the `spoiled` flags."""
+    xy = np.column_stack([np.asarray(table["x"], float), np.asarray(table["y"], float)])
+    flux = np.asarray(table["flux"], float)
+    good = np.isfinite(xy).all(1) & np.isfinite(flux)
+    if "flags" in table.colnames:
+        good &= (np.asarray(table["flags"], np.int64) & spoiled) == 0
+    keep = np.flatnonzero(good)
+    keep = keep[np.argsort(-flux[keep], kind="stable")]
+    if "x_err" in table.colnames:
+        err = np.hypot(np.asarray(table["x_err"], float), np.asarray(table["y_err"], float)) / np.sqrt(2.0)
+        err = np.where(np.isfinite(err), err, 0.3)
+    else:
+        err = np.full(len(xy), 0.3)
+    return Points.of(xy[keep], err[keep])
