@@ -122,6 +122,7 @@ class Master:
     sources: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     name: str = ""
+    rejected: tuple[tuple[str, str], ...] = ()  # files that were refused, and why
 
 
 @dataclass(frozen=True)

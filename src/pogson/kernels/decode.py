@@ -1,0 +1,184 @@
+"""Stored numbers to ADU, and to calibrated pixels with variance and flags, in one pass."""
+
+import numpy as np
+from numba import njit
+
+# Bits of core.flags.Pixel: the kernels know no floor above them, a test keeps the two equal.
+SATURATED = np.uint16(4)
+NONLINEAR = np.uint16(32)
+EMPTY = np.uint16(64)
+
+
+@njit(cache=True, nogil=True)
+def decode(stored, scale, zero, level, y0, x0, out):
+    """Big-endian 16-bit integers to ADU above a level per row.
+
+    Parameters
+    ----------
+    stored : uint16 (my, mx)
+        Big-endian int16 seen through native uint16.
+    scale, zero : float32
+        ADU = zero + scale * stored number.
+    level : float32 (my,)
+        Overscan level of each stored row; zeros for none.
+    y0, x0 : int
+        Stored row and column of the first pixel wanted.
+    out : float32 (ny, nx)
+        Written.
+    """
+    ny, nx = out.shape
+    for y in range(ny):
+        _native_row(stored[y0 + y], scale, zero - level[y0 + y], x0, out[y])
+
+
+@njit(cache=True, nogil=True)
+def calibrate_stored(
+    stored,
+    scale,
+    zero,
+    level,
+    y0,
+    x0,
+    limits,
+    gain,
+    offset,
+    factor,
+    base,
+    relative,
+    bits,
+    data,
+    variance,
+    mask,
+):
+    """Decode and calibrate big-endian 16-bit integers.
+
+    Parameters
+    ----------
+    stored, scale, zero, level, y0, x0
+        As in `decode`.
+    limits : float32 (2,)
+        Saturation and linearity limit in ADU, overscan included; NaN for none.
+    gain : float32
+        electron / ADU.
+    offset : float32 (ny, nx)
+        Master bias and scaled master dark, ADU.
+    factor : float32 (ny, nx)
+        Gain over flat field.
+    base : float32 (ny, nx)
+        All of the variance that does not depend on the pixel's own number, after the flat.
+    relative : float32 (ny, nx)
+        Squared relative error of the flat field.
+    bits : uint16 (ny, nx)
+        Flags known before.
+    data, variance : float32 (ny, nx); mask : uint16 (ny, nx)
+        Written.
+
+    Returns
+    -------
+    int
+        Number of saturated pixels.
+    """
+    ny, nx = data.shape
+    row = np.empty(nx, np.float32)
+    n = 0
+    for y in range(ny):
+        _native_row(stored[y0 + y], scale, zero, x0, row)
+        n += _calibrate_row(
+            row, level[y0 + y], limits, gain, offset[y], factor[y], base[y], relative[y], bits[y],
+            data[y], variance[y], mask[y],
+        )  # fmt: skip
+    return n
+
+
+@njit(cache=True, nogil=True)
+def calibrate_adu(
+    adu, level, y0, x0, limits, gain, offset, factor, base, relative, bits, data, variance, mask
+):
+    """Calibrate numbers that are in ADU already: as `calibrate_stored`, with `adu` float32 (my, mx)."""
+    ny, nx = data.shape
+    n = 0
+    for y in range(ny):
+        n += _calibrate_row(
+            adu[y0 + y, x0 : x0 + nx], level[y0 + y], limits, gain, offset[y], factor[y], base[y], relative[y],
+            bits[y], data[y], variance[y], mask[y],
+        )  # fmt: skip
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _native_row(stored, scale, zero, x0, out):
+    for x in range(out.size):
+        v = stored[x0 + x]
+        native = np.int16(np.uint16((v >> np.uint16(8)) | (v << np.uint16(8))))
+        out[x] = zero + scale * np.float32(native)
+
+
+@njit(cache=True, nogil=True)
+def _calibrate_row(adu, level, limits, gain, offset, factor, base, relative, bits, data, variance, mask):
+    per_gain = np.float32(1.0) / gain
+    quarter = np.float32(0.25)
+    n = 0
+    for x in range(data.size):
+        v = adu[x]
+        f = factor[x]
+        value = (v - level - offset[x]) * f
+        spread = value * (f * per_gain + value * relative[x]) + base[x]
+        flag = bits[x]
+        if v >= limits[0]:
+            flag |= SATURATED
+            n += 1
+        elif v >= limits[1]:
+            flag |= NONLINEAR
+        if not np.isfinite(value):
+            flag |= EMPTY
+            value = np.float32(0.0)
+            spread = base[x]
+        data[x] = value
+        # A faint pixel may scatter below the level of no light: never below a quarter of its read variance.
+        variance[x] = max(spread, quarter * base[x])
+        mask[x] = flag
+    return n
+
+
+@njit(cache=True, nogil=True)
+def grow_saturated(adu_excess, mask, saturated, bleed, floor):
+    """Flag the ring around saturated pixels, and the charge spilt along their columns.
+
+    A column's run of three or more saturated pixels is followed upwards and downwards as long as the
+    pixel stands more than `floor` above the pixels three columns to its left and right.
+
+    Parameters
+    ----------
+    adu_excess : float32 (ny, nx)
+        Calibrated data.
+    mask : uint16 (ny, nx)
+        Changed in place.
+    saturated, bleed : uint16
+        The two bits.
+    floor : float
+        In the unit of the data.
+    """
+    ny, nx = mask.shape
+    for x in range(nx):
+        run = 0
+        for y in range(ny + 1):
+            if y < ny and mask[y, x] & saturated:
+                run += 1
+                for j in range(max(y - 1, 0), min(y + 2, ny)):
+                    for i in range(max(x - 1, 0), min(x + 2, nx)):
+                        mask[j, i] |= bleed
+            else:
+                if run >= 3:
+                    _follow(adu_excess, mask, y, x, 1, bleed, floor)
+                    _follow(adu_excess, mask, y - run - 1, x, -1, bleed, floor)
+                run = 0
+
+
+@njit(cache=True, nogil=True)
+def _follow(data, mask, y, x, step, bleed, floor):
+    ny, nx = data.shape
+    left = max(x - 3, 0)
+    right = min(x + 3, nx - 1)
+    while 0 <= y < ny and data[y, x] - max(data[y, left], data[y, right]) > floor:
+        mask[y, x] |= bleed
+        y += step
