@@ -167,6 +167,7 @@ def digitise(electrons, bias, offset, gain, read_noise, full_well, bend, ceiling
     Parameters
     ----------
     electrons : float32 (ny, nx)
+        Charge of the pixels; the overscan holds none.
     bias : float32 (ny, nx + overscan)
         Level of each read-out pixel, ADU; the columns beyond nx are overscan.
     offset : float
