@@ -24,12 +24,22 @@ def invent_stars(rng, n=900):
     flags = rng.choice(
         [0, int(Star.NEIGHBOR), int(Star.SATURATED), int(Star.EDGE)], n, p=[0.8, 0.12, 0.04, 0.04]
     )
-    return Table({
-        "id": np.arange(1, n + 1), "x": rng.uniform(0, 400, n), "y": rng.uniform(0, 300, n),
-        "ra": np.full(n, 250.4), "dec": np.full(n, 36.46),
-        "mag_g": g + rng.normal(0, 1, n) * err, "mag_g_err": err, "n_g": np.full(n, 3),
-        "mag_r": r, "mag_r_err": err, "n_r": np.full(n, 3), "flags": flags,
-    })  # fmt: skip
+    return Table(
+        {
+            "id": np.arange(1, n + 1),
+            "x": rng.uniform(0, 400, n),
+            "y": rng.uniform(0, 300, n),
+            "ra": np.full(n, 250.4),
+            "dec": np.full(n, 36.46),
+            "mag_g": g + rng.normal(0, 1, n) * err,
+            "mag_g_err": err,
+            "n_g": np.full(n, 3),
+            "mag_r": r,
+            "mag_r_err": err,
+            "n_r": np.full(n, 3),
+            "flags": flags,
+        }
+    )
 
 
 def invent_photometry(rng, stars, bands=("g", "r"), frames=5):
@@ -58,11 +68,15 @@ def invent_photometry(rng, stars, bands=("g", "r"), frames=5):
         star=np.concatenate([p[2] for p in parts]),
         frame=np.repeat([f"{p[0]}{p[1]}.fits" for p in parts], size),
         band=np.repeat([p[0] for p in parts], size),
-        flux=flux, flux_err=err, mag=25 - 2.5 * np.log10(positive), mag_err=1.0857 * err / positive,
+        flux=flux,
+        flux_err=err,
+        mag=25 - 2.5 * np.log10(positive),
+        mag_err=1.0857 * err / positive,
         **{name: np.concatenate([p[5][name] for p in parts]) for name in ERR_TERMS},
-        flags=np.zeros(flux.size, int), n_sky=np.full(flux.size, 900),
+        flags=np.zeros(flux.size, int),
+        n_sky=np.full(flux.size, 900),
         **{name: np.ones(flux.size) for name in ("bjd_tdb", "x", "y", "sky", "coverage", "peak")},
-    )  # fmt: skip
+    )
 
 
 def invent_frames(rng):
@@ -75,19 +89,28 @@ def invent_frames(rng):
         cloud < 0.8, "transparency 0.5 below 0.7", np.where(accepted, "", "stars trailed: elongation 1.6")
     )
     lights = {
-        "path": [f"{b}{k // 2}.fits" for k, b in enumerate(band)], "kind": ["light"] * n, "band": band,
-        "exptime": np.full(n, 120.0), "bjd_tdb": 2458607.70 + np.arange(n) * 0.006, "airmass": np.linspace(1.4, 1.02, n),
-        "gain": np.full(n, 1.31), "gain_source": ["measured"] * n, "read_noise": np.full(n, 7.8),
-        "read_noise_source": ["measured"] * n, "sky": np.where(band == "g", 300, 520) * np.linspace(1.3, 1, n),
-        "fwhm": rng.normal(3.2, 0.1, n) + (np.arange(n) == 6), "n_stars": (800 * cloud).astype(int),
-        "transparency": cloud, "accepted": accepted, "reasons": reasons,
-    }  # fmt: skip
-    bias = dict(path=["bias.fits"], kind=["bias"], band=[""], gain_source=["measured"], read_noise_source=["measured"],
-                accepted=[True], reasons=[""], n_stars=[0])  # fmt: skip
-    both = {}
-    for name, values in lights.items():
-        both[name] = np.concatenate([values, bias.get(name, [np.nan])])
-    return FRAMES.table(**both)
+        "path": [f"{b}{k // 2}.fits" for k, b in enumerate(band)],
+        "kind": ["light"] * n,
+        "band": band,
+        "exptime": np.full(n, 120.0),
+        "bjd_tdb": 2458607.70 + np.arange(n) * 0.006,
+        "airmass": np.linspace(1.4, 1.02, n),
+        "gain": np.full(n, 1.31),
+        "gain_source": ["measured"] * n,
+        "read_noise": np.full(n, 7.8),
+        "read_noise_source": ["measured"] * n,
+        "sky": np.where(band == "g", 300, 520) * np.linspace(1.3, 1, n),
+        "fwhm": rng.normal(3.2, 0.1, n) + (np.arange(n) == 6),
+        "n_stars": (800 * cloud).astype(int),
+        "transparency": cloud,
+        "accepted": accepted,
+        "reasons": reasons,
+    }
+    bias = {"path": ["bias.fits"], "kind": ["bias"], "band": [""], "accepted": [True], "reasons": [""]}
+    bias |= {"gain_source": ["measured"], "read_noise_source": ["measured"], "n_stars": [0]}
+    return FRAMES.table(
+        **{name: np.concatenate([values, bias.get(name, [np.nan])]) for name, values in lights.items()}
+    )
 
 
 def invent_zero_points(rng, frames):
@@ -95,10 +118,18 @@ def invent_zero_points(rng, frames):
     n = len(lights)
     zp = np.where(lights["band"] == "g", 21.92, 21.55) + 2.5 * np.log10(lights["transparency"])
     return ZEROPOINTS.table(
-        frame=lights["path"], band=lights["band"], zero_point=zp + rng.normal(0, 0.004, n), zero_point_err=np.full(n, 0.004),
-        scatter=np.full(n, 0.021), n_used=np.full(n, 212), color_term=np.full(n, -0.03), sky_brightness=np.full(n, 20.1),
-        sky_brightness_err=np.full(n, 0.03), limiting_mag=np.full(n, 20.6), catalog=["SDSS"] * n,
-    )  # fmt: skip
+        frame=lights["path"],
+        band=lights["band"],
+        zero_point=zp + rng.normal(0, 0.004, n),
+        zero_point_err=np.full(n, 0.004),
+        scatter=np.full(n, 0.021),
+        n_used=np.full(n, 212),
+        color_term=np.full(n, -0.03),
+        sky_brightness=np.full(n, 20.1),
+        sky_brightness_err=np.full(n, 0.03),
+        limiting_mag=np.full(n, 20.6),
+        catalog=["SDSS"] * n,
+    )
 
 
 def invent_residuals(rng, n=260):
@@ -106,10 +137,17 @@ def invent_residuals(rng, n=260):
     reason = rng.choice(["", "saturated", "variable", "outlier"], n, p=[0.85, 0.05, 0.04, 0.06])
     residual = rng.normal(0, 1, n) * (0.012 + 0.03 * 10 ** (0.3 * (mag - 19)))
     residual = residual + np.where(reason == "outlier", 0.6, 0) + np.where(reason == "saturated", 0.15, 0)
-    return Table({
-        "mag": mag, "color": rng.normal(0.6, 0.25, n), "x": rng.uniform(0, 1024, n), "y": rng.uniform(0, 1024, n),
-        "residual": residual, "used": reason == "", "reason": reason,
-    })  # fmt: skip
+    return Table(
+        {
+            "mag": mag,
+            "color": rng.normal(0.6, 0.25, n),
+            "x": rng.uniform(0, 1024, n),
+            "y": rng.uniform(0, 1024, n),
+            "residual": residual,
+            "used": reason == "",
+            "reason": reason,
+        }
+    )
 
 
 def invent_frame(rng, stars, ny=300, nx=400, fwhm=3.2):

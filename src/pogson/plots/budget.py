@@ -8,11 +8,28 @@ from matplotlib.axes import Axes
 
 from pogson.core.flags import SPOILED
 from pogson.plots.style import (
-    BLUE, FAINT, GREEN, INK, ORANGE, PALE, PINK, RED, SKY, Numbers, add_legend, band_style, bands_in_order,
-    binned, numbers, say_empty, span, steps_of, words,
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    PALE,
+    PINK,
+    SKY,
+    Numbers,
+    add_legend,
+    band_style,
+    bands_in_order,
+    binned,
+    numbers,
+    say_empty,
+    span,
+    steps_of,
+    words,
 )  # fmt: skip
 
 MAG = 2.5 / np.log(10.0)
+FAINTEST = 0.3  # mag: below a signal-to-noise ratio of 4 a magnitude is no longer Gaussian
 
 #: column of a term, what it is, colour, dashes
 TERMS = (
@@ -35,11 +52,13 @@ def plot_budget(photometry: Table, ax: Axes) -> Axes:
     photometry : Table
         PHOTOMETRY of one band. Spoiled measurements are left out. The observed scatter needs stars
         with at least three measurements.
+    ax : Axes
+        Drawn on, and returned.
     """
     ax.set_xlabel("magnitude [mag]")
     ax.set_ylabel("error [mag]")
     mag, flux = numbers(photometry, "mag"), numbers(photometry, "flux")
-    use = _clean(photometry)
+    use = _clean(photometry) & (numbers(photometry, "mag_err") < FAINTEST)
     if not use.any():
         return say_empty(ax)
     edges = steps_of(mag[use], 0.5)
@@ -50,8 +69,8 @@ def plot_budget(photometry: Table, ax: Axes) -> Axes:
         if term.size and term.max() > 1e-3 * total.max(initial=0.0):
             ax.plot(x_term, np.where(term > 0, term, np.nan), color=ink, linestyle=dashes, label=label)
     ax.plot(x, total, color=INK, linewidth=2.4, label="all terms together")
-    mean, scatter, _, n = repeatability(photometry)
-    seen = np.isfinite(scatter) & (n >= 3) & (scatter > 0)
+    mean, scatter, expected, n = repeatability(photometry)
+    seen = (n >= 3) & (scatter > 0) & (expected < FAINTEST)
     if seen.any():
         ax.scatter(
             mean[seen], scatter[seen], s=7, color=INK, alpha=0.3, linewidths=0,
@@ -73,6 +92,8 @@ def plot_noise(photometry: Table, ax: Axes) -> Axes:
     ----------
     photometry : Table
         PHOTOMETRY, any bands. Needs stars measured at least three times in a band.
+    ax : Axes
+        Drawn on, and returned.
     """
     ax.set_xlabel("magnitude [mag]")
     ax.set_ylabel("observed scatter / expected error")
@@ -80,7 +101,7 @@ def plot_noise(photometry: Table, ax: Axes) -> Axes:
     drawn = []
     for i, band in enumerate(bands_in_order(bands)):
         mean, scatter, expected, n = repeatability(photometry[np.array([b == band for b in bands])])
-        seen = np.isfinite(scatter) & (n >= 3) & (expected > 0) & (scatter > 0)
+        seen = (n >= 3) & (scatter > 0) & (expected > 0) & (expected < FAINTEST)
         if not seen.any():
             continue
         mean, ratio, n = mean[seen], scatter[seen] / expected[seen], n[seen]
@@ -98,24 +119,36 @@ def plot_noise(photometry: Table, ax: Axes) -> Axes:
     ax.axhline(1.0, color=INK, linewidth=1)
     low, high = span(np.log10(np.concatenate(drawn)), 1.0, 99.0)
     ax.set_yscale("log")
-    ax.set_ylim(10 ** min(low, -0.6), 10 ** max(high, 0.6))
+    ax.set_ylim(10 ** min(low, -0.65), 10 ** max(high, 0.65))
+    ax.set_yticks([0.25, 0.5, 1.0, 2.0, 4.0])
     _plain_log(ax)
     add_legend(ax, loc="upper left")
     return ax
 
 
 def repeatability(photometry: Table) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-    """Per star: mean magnitude, standard deviation (n - 1), rms expected error, number of measurements."""
+    """How well measurements of a star agree, in one band.
+
+    Means are of fluxes, not of magnitudes: at low signal a mean of magnitudes is biased.
+
+    Returns
+    -------
+    mean, scatter, expected, n
+        Per star: magnitude of the mean flux; standard deviation (n - 1) and rms expected error, both
+        relative to the mean flux and in magnitudes; number of clean measurements.
+    """
     use = _clean(photometry)
-    star = numbers(photometry, "star")[use]
-    mag, err = numbers(photometry, "mag")[use], numbers(photometry, "mag_err")[use]
-    if star.size == 0:
+    mag, flux = numbers(photometry, "mag")[use], numbers(photometry, "flux")[use]
+    if mag.size == 0:
         return (np.empty(0),) * 4
-    _, which, n = np.unique(star, return_inverse=True, return_counts=True)
-    mean = np.bincount(which, mag) / n
-    spread = np.bincount(which, (mag - mean[which]) ** 2) / np.where(n > 1, n - 1, np.nan)
-    expected = np.bincount(which, err**2) / n
-    return mean, np.sqrt(spread), np.sqrt(expected), n.astype(float)
+    _, which, n = np.unique(numbers(photometry, "star")[use], return_inverse=True, return_counts=True)
+    zero = float(np.median(mag))
+    light = 10 ** (-0.4 * (mag - zero))  # flux with the transparency taken out
+    mean = np.bincount(which, light) / n
+    spread = np.bincount(which, (light - mean[which]) ** 2) / np.where(n > 1, n - 1, np.nan)
+    error = light / flux * numbers(photometry, "flux_err")[use]
+    expected = np.sqrt(np.bincount(which, error**2) / n)
+    return zero - 2.5 * np.log10(mean), MAG * np.sqrt(spread) / mean, MAG * expected / mean, n.astype(float)
 
 
 def _clean(photometry: Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -133,4 +166,4 @@ def _median_ratio(n: Numbers) -> Numbers:
 def _plain_log(ax: Axes) -> None:
     """Write 0.01 and not 10^-2, as observers do."""
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    ax.yaxis.set_minor_formatter(lambda value, _: "")
+    ax.yaxis.set_minor_formatter(lambda *_: "")

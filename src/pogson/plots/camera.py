@@ -27,6 +27,8 @@ def plot_transfer(
     ----------
     mean, variance : (n,)
         ADU above the bias; ADU^2 of one frame.
+    ax : Axes
+        Drawn on, and returned.
     gain, gain_err : float
         Electron per ADU.
     read_noise, read_noise_err : float
@@ -59,7 +61,16 @@ def plot_transfer(
             )
         lines = [f"gain {_pair(gain, gain_err)} e⁻/ADU"]
         lines += [f"read noise {_pair(read_noise, read_noise_err)} e⁻"] if np.isfinite(read_noise) else []
-        ax.text(0.97, 0.05, "\n".join(lines), transform=ax.transAxes, ha="right", color=BLUE, fontsize=10)
+        ax.text(
+            0.9,
+            0.22,
+            "\n".join(lines),
+            transform=ax.transAxes,
+            ha="right",
+            color=BLUE,
+            fontsize=10,
+            bbox={"color": "white", "alpha": 0.9, "pad": 2},
+        )
     if np.isfinite(saturation):
         ax.axvline(saturation, color=RED, linewidth=1, label="saturation")
     add_legend(ax, loc="upper left")

@@ -7,9 +7,20 @@ from collections.abc import Mapping
 import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from pogson.plots.style import (
-    INK, RED, add_legend, band_style, bands_in_order, invert, numbers, say_empty, span, steps_of,
+    INK,
+    RED,
+    Numbers,
+    add_legend,
+    band_style,
+    bands_in_order,
+    invert,
+    numbers,
+    say_empty,
+    span,
+    steps_of,
 )  # fmt: skip
 
 
@@ -20,6 +31,8 @@ def plot_diagram(stars: Table, ax: Axes, *, color: str, mag: str, label: str = "
     ----------
     stars : Table
         One row per star, with mag_<band> and mag_<band>_err in magnitudes.
+    ax : Axes
+        Drawn on, and returned.
     color : str
         Two bands, such as "g-r".
     mag : str
@@ -39,20 +52,20 @@ def plot_diagram(stars: Table, ax: Axes, *, color: str, mag: str, label: str = "
         invert(ax)
         return say_empty(ax, f"no stars with both {blue} and {red}")
     n = int(good.sum())
-    alpha = float(np.clip(40.0 / np.sqrt(n), 0.25, 0.8))
-    size = float(np.clip(600.0 / np.sqrt(n), 4.0, 22.0))
+    alpha = float(np.clip(18.0 / np.sqrt(n), 0.25, 0.8))
+    size = float(np.clip(400.0 / np.sqrt(n), 4.0, 22.0))
     ax.scatter(x[good], y[good], s=size, color=INK, alpha=alpha, linewidths=0)
     left, right = span(x[good])
     low, high = span(y[good], 0.0, 100.0)
-    room = 0.14 * (right - left)
     edges = steps_of(y[good], 1.0 if high - low > 4 else 0.5)
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
-        inside = good & (y >= start) & (y < stop) & np.isfinite(x_err) & np.isfinite(y_err)
-        if inside.any():
-            ax.errorbar(
-                left - room / 2, (start + stop) / 2, xerr=np.median(x_err[inside]),
-                yerr=np.median(y_err[inside]), color=RED, linewidth=1.2, capsize=0,
-            )  # fmt: skip
+    middle = (edges[:-1] + edges[1:]) / 2
+    pairs = [
+        _median_errors(x_err, y_err, good & (np.abs(y - m) <= (edges[1] - edges[0]) / 2)) for m in middle
+    ]
+    widest = max((pair[0] for pair in pairs if np.isfinite(pair[0])), default=0.0)
+    room = float(np.clip(2.6 * widest, 0.12 * (right - left), 0.5 * (right - left)))
+    for m, (dx, dy) in zip(middle, pairs, strict=True):
+        ax.errorbar(left - room / 2, m, xerr=dx, yerr=dy, color=RED, linewidth=1.2, capsize=0)
     ax.set_xlim(left - room, right)
     ax.set_ylim(high, low)
     ax.text(0.02, 0.01, "typical errors", transform=ax.transAxes, color=RED, fontsize=8.5, va="bottom")
@@ -62,6 +75,13 @@ def plot_diagram(stars: Table, ax: Axes, *, color: str, mag: str, label: str = "
     return ax
 
 
+def _median_errors(x_err: Numbers, y_err: Numbers, inside: NDArray[np.bool_]) -> tuple[float, float]:
+    known = inside & np.isfinite(x_err) & np.isfinite(y_err)
+    return (
+        (float(np.median(x_err[known])), float(np.median(y_err[known]))) if known.any() else (np.nan, np.nan)
+    )
+
+
 def plot_magnitudes(stars: Table, ax: Axes, *, limits: Mapping[str, float] | None = None) -> Axes:
     """Histogram of the magnitudes of every band; a dashed line at each limiting magnitude.
 
@@ -69,6 +89,8 @@ def plot_magnitudes(stars: Table, ax: Axes, *, limits: Mapping[str, float] | Non
     ----------
     stars : Table
         With mag_<band> columns.
+    ax : Axes
+        Drawn on, and returned.
     limits : mapping of band to magnitude, optional
         Magnitude at which the signal-to-noise ratio is 5.
     """
@@ -83,13 +105,15 @@ def plot_magnitudes(stars: Table, ax: Axes, *, limits: Mapping[str, float] | Non
             continue
         drawn = True
         ink, _ = band_style(band, i)
-        ax.hist(values, bins=steps_of(values, 0.5), histtype="step", color=ink, linewidth=1.5, label=band)
+        ax.hist(
+            values, bins=steps_of(values, 0.5).tolist(), histtype="step", color=ink, linewidth=1.5, label=band
+        )
         limit = (limits or {}).get(band, np.nan)
         if np.isfinite(limit):
             ax.axvline(limit, color=ink, linestyle="--", linewidth=1)
-            ax.text(
-                limit, 0.98, f" {band} {limit:.1f}", color=ink, fontsize=8.5, rotation=90, va="top",
-                transform=ax.get_xaxis_transform(),
+            ax.annotate(
+                f"{band} {limit:.1f}", (limit, 0.98), (3, 0), xycoords=ax.get_xaxis_transform(),
+                textcoords="offset points", color=ink, fontsize=8.5, rotation=90, va="top",
             )  # fmt: skip
     if not drawn:
         return say_empty(ax)

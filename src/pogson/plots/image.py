@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from astropy.table import Table
 from astropy.visualization import ZScaleInterval
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import FuncNorm, Normalize
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from pogson.core.flags import SPOILED, Star
 from pogson.core.frame import Frame, Master
 from pogson.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, RED, numbers, say_empty
 
-LARGEST = 1000  # pixels a side that a report can show: larger images are averaged down to this
+LARGEST = 700  # pixels a side that a report can show: larger images are averaged down to this
+_GRAYS = mpl.colormaps["gray_r"].resampled(32)  # few steps: a picture of noise stays a small file
 
 #: class of a star on the picture: words, bits, colour; the first that fits is taken
 CLASSES = (
@@ -35,6 +38,9 @@ def plot_image(
     Parameters
     ----------
     frame : Frame
+        Its mask is not drawn.
+    ax : Axes
+        Drawn on, and returned.
     stars : Table, optional
         Positions x, y in this frame (pixels) and flags; a circle's colour tells the class of its flags.
     radius : float
@@ -58,7 +64,7 @@ def plot_image(
 def plot_master(master: Master, ax: Axes) -> Axes:
     """Thumbnail of a master bias, dark or flat, with its median and noise."""
     parts = [master.kind, master.band, f"{master.exptime:g} s" if master.kind == "dark" else ""]
-    ax.set_title(" ".join(part for part in parts if part) + f", {master.n} frames", fontsize=9.5)
+    ax.set_title(" ".join(part for part in parts if part) + f", {master.n} frames", fontsize=10, loc="left")
     bar = _show(master.data, ax, "zscale")
     if bar is None:
         return say_empty(ax, "no usable pixel")
@@ -77,16 +83,16 @@ def _show(data: NDArray[np.float32], ax: Axes, stretch: str) -> Any:
     norm = _asinh(finite) if stretch == "asinh" else _zscale(finite)
     ny, nx = data.shape
     picture = ax.imshow(
-        small, origin="lower", cmap="gray_r" if stretch == "asinh" else "gray", norm=norm,
+        small, origin="lower", cmap=_GRAYS if stretch == "asinh" else _GRAYS.reversed(), norm=norm,
         extent=(-0.5, nx - 0.5, -0.5, ny - 0.5), interpolation="nearest",
     )  # fmt: skip
     ax.grid(visible=False)
     ax.set_aspect("equal")
-    bar = ax.figure.colorbar(picture, ax=ax, fraction=0.045, pad=0.02)
+    bar = ax.figure.colorbar(picture, cax=ax.inset_axes((1.02, 0.0, 0.025, 1.0)))
     bar.outline.set_edgecolor(FAINT)
     if stretch == "asinh":
-        levels = np.asarray(norm.inverse(np.linspace(0.0, 1.0, 7)), float)
-        bar.set_ticks(levels, labels=[f"{level:.4g}" for level in levels])
+        levels = [float(level) for level in norm.inverse(np.linspace(0.0, 1.0, 7))]
+        bar.set_ticks(levels, labels=[f"{level:.3g}" for level in levels])
         bar.ax.minorticks_off()
     return bar
 
@@ -150,15 +156,16 @@ def _compass(wcs: Any, shape: tuple[int, int], ax: Axes) -> None:
     ra, dec = (np.asarray(v, float) for v in wcs.pixel_to_world_values([x0, x0 + 1, x0], [y0, y0, y0 + 1]))
     if not np.isfinite([ra, dec]).all():
         return
-    east = (np.diff(ra[[0, 1]])[0], np.diff(ra[[0, 2]])[0])
-    east = tuple((step + 180) % 360 - 180 for step in east)
-    north = (dec[1] - dec[0], dec[2] - dec[0])
-    length = 0.09 * min(nx, ny)
-    corner = np.array([nx - 1.9 * length, 1.9 * length])
+    east = [(step + 180) % 360 - 180 for step in (ra[1] - ra[0], ra[2] - ra[0])]
+    north = [dec[1] - dec[0], dec[2] - dec[0]]
+    length = 0.07 * min(nx, ny)
+    x0, y0 = nx - 1.7 * length, 1.7 * length
+    box = (x0 - 1.6 * length, y0 - 1.6 * length)
+    ax.add_patch(Rectangle(box, 3.2 * length, 3.2 * length, color="white", alpha=0.85, zorder=3))
+    arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.2}
     for name, (dx, dy) in (("N", north), ("E", east)):
-        size = np.hypot(dx, dy)
-        if size == 0:
-            continue
-        tip = corner + length * np.array([dx, dy]) / size
-        ax.annotate("", tip, corner, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.2})
-        ax.text(*(corner + 1.35 * (tip - corner)), name, ha="center", va="center", fontsize=9, color=INK)
+        size = float(np.hypot(dx, dy)) / length
+        if size > 0:
+            ax.annotate("", (x0 + dx / size, y0 + dy / size), (x0, y0), arrowprops=arrow, zorder=4)
+            x, y = x0 + 1.35 * dx / size, y0 + 1.35 * dy / size
+            ax.text(x, y, name, ha="center", va="center", fontsize=9, color=INK, zorder=4)

@@ -9,7 +9,15 @@ from astropy.table import Table
 from matplotlib.axes import Axes
 
 from pogson.plots.style import (
-    INK, PALE, RED, Numbers, add_legend, band_style, bands_in_order, numbers, say_empty, words,
+    INK,
+    PALE,
+    Numbers,
+    add_legend,
+    band_style,
+    bands_in_order,
+    numbers,
+    say_empty,
+    words,
 )  # fmt: skip
 
 PANELS = (
@@ -28,7 +36,7 @@ def plot_frames(frames: Table, axes: Sequence[Axes], *, zero_points: Table | Non
     ----------
     frames : Table
         FRAMES; only the lights are drawn.
-    axes : five Axes
+    axes : sequence of five Axes
         Sky, FWHM, number of stars, transparency, zero point.
     zero_points : Table, optional
         ZEROPOINTS: joined by frame name.
@@ -55,7 +63,7 @@ def plot_frames(frames: Table, axes: Sequence[Axes], *, zero_points: Table | Non
                 label=band or "no band",
             )  # fmt: skip
         out = ~accepted & np.isfinite(values)
-        ax.plot(hours[out], values[out], "x", color=RED, markersize=11, markeredgewidth=1.6)
+        ax.plot(hours[out], values[out], "x", color=INK, markersize=11, markeredgewidth=1.6)
         for hour in hours[~accepted]:
             ax.axvline(hour, color=PALE, linewidth=4, zorder=0)
     _write_reasons(axes[0], hours, accepted, words(lights, "reasons"))
@@ -91,7 +99,7 @@ def _write_reasons(ax: Axes, hours: Numbers, accepted: Numbers, reasons: list[st
         if not good and reason != last and written < 6 and np.isfinite(hour):
             text = reason if len(reason) <= 34 else reason[:33] + "…"
             ax.annotate(
-                text, (hour, 1.03), xycoords=ax.get_xaxis_transform(), color=RED, fontsize=8.5, rotation=18,
+                text, (hour, 1.03), xycoords=ax.get_xaxis_transform(), color=INK, fontsize=8.5, rotation=18,
                 annotation_clip=False,
             )  # fmt: skip
             written += 1
@@ -105,9 +113,9 @@ def _tidy(axes: Sequence[Axes], hours: Numbers) -> None:
     for ax in axes:
         if finite.size:
             ax.set_xlim(finite.min() - margin, finite.max() + margin)
+        ax.margins(y=0.15)
         ax.tick_params(labelbottom=ax is axes[-1])
     for ax in axes:
         if ax.get_legend_handles_labels()[0]:
             add_legend(ax, loc="center left", bbox_to_anchor=(1.0, 0.5), title="band", title_fontsize=9)
             break
-    axes[0].title.set_color(INK)

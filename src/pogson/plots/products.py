@@ -43,7 +43,7 @@ def figure_zero_point(
     figure = new_figure(9.0, 6.0, 2, 2, sharey=True)
     plot_zero_point(residuals, figure.axes, scatter=scatter, color=color)
     if band:
-        figure.axes[0].set_title(f"band {band}", fontsize=10.5)
+        figure.axes[0].set_title(f"band {band}", loc="left")
     return figure
 
 
@@ -51,6 +51,7 @@ def figure_frames(frames: Table, *, zero_points: Table | None = None) -> Figure:
     """frames.png: see `plot_frames`."""
     figure = new_figure(9.0, 8.5, 5, 1)
     plot_frames(frames, figure.axes, zero_points=zero_points)
+    figure.align_ylabels()
     return figure
 
 
@@ -96,7 +97,8 @@ def figure_masters(masters: Sequence[Master]) -> Figure:
     """masters.png: one thumbnail per master, see `plot_master`."""
     columns = min(3, max(1, len(masters)))
     rows = max(1, -(-len(masters) // columns))
-    figure = new_figure(3.6 * columns, 3.0 * rows, rows, columns)
+    ny, nx = max((m.data.shape for m in masters), default=(3, 4))
+    figure = new_figure(3.7 * columns, (2.5 * ny / max(nx, 1) + 0.8) * rows, rows, columns)
     for ax, master in zip(figure.axes, masters, strict=False):
         plot_master(master, ax)
     if not masters:

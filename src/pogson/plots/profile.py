@@ -28,6 +28,8 @@ def plot_profile(
         Distance from the centre, pixels.
     value : (n,)
         Brightness per pixel, 1 at the centre.
+    ax : Axes
+        Drawn on, and returned.
     err : (n,), optional
         Error of `value`, 1 sigma.
     psf : PSF, optional
@@ -43,10 +45,13 @@ def plot_profile(
     good = np.isfinite(r) & np.isfinite(v)
     if not good.any():
         return say_empty(ax)
-    _mark_radii(ax, aperture, annulus)
+    _mark_radii(ax, aperture, annulus, 0.8)
     if err is None:
-        dots = {"markersize": 3.0, "alpha": 0.5} if good.sum() > 60 else {"markersize": 4.5}
-        ax.plot(r[good], v[good], "o", color=INK, markeredgewidth=0, label="stars, stacked", **dots)
+        many = good.sum() > 100
+        ax.plot(
+            r[good], v[good], "o", color=INK, markeredgewidth=0, label="stars, stacked",
+            markersize=3.0 if many else 4.5, alpha=0.5 if many else 1.0,
+        )  # fmt: skip
     else:
         e = np.asarray(err, float).ravel()[good]
         ax.errorbar(
@@ -79,10 +84,14 @@ def plot_growth(
     ----------
     radius, enclosed : (n,)
         Pixels; fraction of the total flux.
+    ax : Axes
+        Drawn on, and returned.
     err : (n,), optional
         Error of `enclosed`, 1 sigma.
     aperture : float
         Radius that is measured, pixels.
+    annulus : (float, float)
+        Inner and outer radius, pixels.
     correction : (float, float)
         Aperture correction and its error, magnitudes; written beside the aperture.
     """
@@ -92,14 +101,16 @@ def plot_growth(
     good = np.isfinite(r) & np.isfinite(f)
     if not good.any():
         return say_empty(ax)
-    _mark_radii(ax, aperture, annulus)
+    _mark_radii(ax, aperture, annulus, 0.35)
     e = np.asarray(err, float).ravel()[good] if err is not None else None
     ax.axhline(1.0, color=FAINT, linewidth=1)
     ax.errorbar(r[good], f[good], e, fmt="o-", color=INK, markersize=4, linewidth=1, label="isolated stars")
     if np.isfinite(correction[0]):
-        words = f"aperture correction\n{correction[0]:+.3f}"
-        words += f" ± {correction[1]:.3f} mag" if np.isfinite(correction[1]) else " mag"
-        ax.text(0.97, 0.06, words, transform=ax.transAxes, ha="right", fontsize=9.5, color=RED)
+        error = f" ± {correction[1]:.3f}" if np.isfinite(correction[1]) else ""
+        ax.text(
+            aperture if np.isfinite(aperture) else 0.0, 0.27, f" correction {correction[0]:+.3f}{error} mag",
+            transform=ax.get_xaxis_transform(), color=RED, fontsize=9,
+        )  # fmt: skip
     ax.set_xlim(left=0)
     ax.set_ylim(min(0.0, float(f[good].min())), max(1.1, float(f[good].max()) * 1.03))
     return ax
@@ -119,14 +130,17 @@ def _mark_fwhm(ax: Axes, psf: PSF) -> None:
         "", (0, 0.5), (half, 0.5), arrowprops={"arrowstyle": "<->", "color": BLUE, "shrinkA": 0, "shrinkB": 0}
     )
     error = f" ± {psf.fwhm_err:.2f}" if np.isfinite(psf.fwhm_err) else ""
-    ax.text(half, 0.5, f"  FWHM / 2; FWHM = {psf.fwhm:.2f}{error} px", color=BLUE, fontsize=9, va="center")
+    ax.text(
+        1.1 * half, 0.5, f"FWHM = {psf.fwhm:.2f}{error} px (half of it drawn)", color=BLUE, fontsize=9,
+        va="center", bbox={"color": "white", "pad": 1.5, "alpha": 0.9},
+    )  # fmt: skip
 
 
-def _mark_radii(ax: Axes, aperture: float, annulus: tuple[float, float]) -> None:
+def _mark_radii(ax: Axes, aperture: float, annulus: tuple[float, float], height: float) -> None:
     if np.isfinite(aperture):
         ax.axvline(aperture, color=RED, linewidth=1.2)
         ax.text(
-            aperture, 0.80, f" aperture {aperture:.1f} px", transform=ax.get_xaxis_transform(), color=RED,
+            aperture, height, f" aperture {aperture:.1f} px", transform=ax.get_xaxis_transform(), color=RED,
             fontsize=9,
         )  # fmt: skip
     if np.isfinite(annulus).all():

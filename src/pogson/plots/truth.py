@@ -18,6 +18,10 @@ def plot_recovery(true: ArrayLike, measured: ArrayLike, err: ArrayLike, ax: Axes
     ----------
     true, measured, err : (n,)
         Magnitudes; `err` is 1 sigma.
+    ax : Axes
+        Drawn on, and returned.
+    band : str
+        For the label and the colour.
     """
     ax.set_xlabel(f"true {band} magnitude [mag]".replace("  ", " "))
     ax.set_ylabel("measured − true [mag]")
@@ -57,6 +61,9 @@ def plot_pulls(pulls: Mapping[str, Numbers], ax: Axes) -> Axes:
     Parameters
     ----------
     pulls : mapping of band to (n,)
+        NaN is left out.
+    ax : Axes
+        Drawn on, and returned.
     """
     ax.set_xlabel("(measured − true) / error [sigma]")
     ax.set_ylabel("fraction per sigma")

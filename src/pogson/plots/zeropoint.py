@@ -7,10 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from pogson.plots.style import (
-    BLUE, FAINT, INK, ORANGE, PALE, PINK, RED, Numbers, binned, numbers, say_empty, span, words,
+    BLUE,
+    FAINT,
+    INK,
+    ORANGE,
+    PALE,
+    PINK,
+    RED,
+    Numbers,
+    binned,
+    numbers,
+    say_empty,
+    span,
+    words,
 )  # fmt: skip
+
+Mask = NDArray[np.bool_]
 
 AXES = (("mag", "catalogue magnitude [mag]"), ("color", "colour [mag]"), ("x", "x [px]"), ("y", "y [px]"))
 LEFT_OUT = ((ORANGE, "x"), (RED, "+"), (PINK, "1"), (FAINT, "2"))
@@ -26,7 +41,8 @@ def plot_zero_point(
     residuals : Table
         One row per matched star: mag, color, x, y, residual (magnitudes; measured minus catalogue after
         the fit), used (bool), reason (why a star was left out).
-    axes : four Axes
+    axes : sequence of four Axes
+        Drawn on, and returned.
     scatter : float
         Intrinsic scatter, drawn as a band around zero, magnitudes.
     color : str
@@ -56,7 +72,7 @@ def plot_zero_point(
     return axes
 
 
-def _limits(residual: Numbers, used: Numbers) -> tuple[float, float]:
+def _limits(residual: Numbers, used: Mask) -> tuple[float, float]:
     """Wide enough for all stars used; those left out are drawn at the border."""
     core = residual[used] if used.any() else residual
     low, high = span(core, 0.0, 100.0, pad=0.25)
@@ -65,7 +81,7 @@ def _limits(residual: Numbers, used: Numbers) -> tuple[float, float]:
 
 
 def _left_out(
-    ax: Axes, x: Numbers, y: Numbers, out: Numbers, reasons: Numbers, low: float, high: float
+    ax: Axes, x: Numbers, y: Numbers, out: Mask, reasons: NDArray[np.object_], low: float, high: float
 ) -> None:
     names = sorted(set(reasons[out]))
     shown = names if len(names) <= len(LEFT_OUT) else [*names[: len(LEFT_OUT) - 1], "other"]

@@ -1,0 +1,266 @@
+"""Every picture: labels with units, bright stars up, nothing breaks on a poor night."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from astropy.table import Table
+from matplotlib.axes import Axes
+
+from pogson.core.columns import FRAMES, PHOTOMETRY, ZEROPOINTS
+from pogson.core.frame import Frame
+from pogson.core.psf import PSF
+from pogson.plots.budget import plot_budget, plot_noise, repeatability
+from pogson.plots.camera import plot_transfer
+from pogson.plots.diagram import plot_diagram, plot_magnitudes
+from pogson.plots.image import plot_image, plot_master
+from pogson.plots.night import plot_frames
+from pogson.plots.products import PICTURES
+from pogson.plots.profile import plot_growth, plot_profile
+from pogson.plots.style import band_style, bands_in_order, new_figure, numbers, to_png
+from pogson.plots.truth import plot_pulls, plot_recovery
+from pogson.plots.zeropoint import plot_zero_point
+
+
+def axes(n=1):
+    figure = new_figure(5, 4, n, 1)
+    return figure.axes if n > 1 else figure.axes[0]
+
+
+def texts(ax: Axes) -> str:
+    return " | ".join(text.get_text() for text in ax.texts)
+
+
+def single(night):
+    """Every function that draws on one axes, with a full night."""
+    return {
+        "diagram": lambda ax: plot_diagram(night.stars, ax, color="g-r", mag="g"),
+        "magnitudes": lambda ax: plot_magnitudes(night.stars, ax, limits={"g": 20.6}),
+        "image": lambda ax: plot_image(night.frame, ax, stars=night.stars),
+        "master": lambda ax: plot_master(night.masters[0], ax),
+        "profile": lambda ax: plot_profile(*night.profile, ax, psf=night.psf, aperture=5.0, annulus=(12, 20)),
+        "growth": lambda ax: plot_growth(*night.growth[:2], ax, err=night.growth[2], aperture=5.0),
+        "budget": lambda ax: plot_budget(night.photometry[night.photometry["band"] == "g"], ax),
+        "noise": lambda ax: plot_noise(night.photometry, ax),
+        "transfer": lambda ax: plot_transfer(*night.transfer, ax, gain=1.31, read_noise=7.8),
+        "recovery": lambda ax: plot_recovery(*night.truth["g"], ax, band="g"),
+        "pulls": lambda ax: plot_pulls({"g": np.linspace(-2, 2, 50)}, ax),
+    }
+
+
+NAMES = [*single(None)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_gives_back_the_axes_it_was_given(night, name):
+    ax = axes()
+    assert single(night)[name](ax) is ax
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("growth", "noise", "pulls", "magnitudes")])
+def test_both_axes_say_their_unit(night, name):
+    ax = single(night)[name](axes())
+    assert "[" in ax.get_xlabel()
+    assert "[" in ax.get_ylabel()
+
+
+@pytest.mark.parametrize("name", ["growth", "noise", "pulls", "magnitudes"])
+def test_a_ratio_or_a_count_is_named_and_its_abscissa_has_a_unit(night, name):
+    ax = single(night)[name](axes())
+    assert "[" in ax.get_xlabel()
+    assert ax.get_ylabel()
+
+
+@pytest.mark.parametrize("stars", ["many", "none"])
+def test_bright_stars_are_at_the_top_of_a_diagram(night, stars):
+    table = night.stars if stars == "many" else night.stars[:0]
+    ax = plot_diagram(table, axes(), color="g-r", mag="g")
+    bottom, top = ax.get_ylim()
+    assert bottom > top
+
+
+def test_a_diagram_shows_median_errors_at_its_side(night):
+    ax = plot_diagram(night.stars, axes(), color="g-r", mag="g")
+    bars = [bar for bar in ax.containers if bar.has_xerr]
+    assert len(bars) >= 6
+    left = min(x for x in night.stars["mag_g"] - night.stars["mag_r"])
+    assert all(bar.lines[0].get_xdata()[0] < left for bar in bars)
+
+
+def test_a_diagram_counts_the_stars_that_have_both_bands(night):
+    stars = night.stars.copy()
+    stars["mag_r"][:100] = np.nan
+    assert "800 stars" in texts(plot_diagram(stars, axes(), color="g-r", mag="g"))
+
+
+def test_a_diagram_of_one_band_says_what_is_missing(night):
+    stars = night.stars["id", "mag_g", "mag_g_err"]
+    assert "no stars with both g and r" in texts(plot_diagram(stars, axes(), color="g-r", mag="g"))
+
+
+def test_empty_input_is_said_and_does_not_fail():
+    none = np.empty(0)
+    empty = Table(dict.fromkeys(("mag", "color", "x", "y", "residual", "used", "reason"), none))
+    assert "no stars" in texts(plot_magnitudes(Table({"mag_g": none}), axes()))
+    assert "no stars" in texts(plot_budget(PHOTOMETRY.empty(), axes()))
+    assert "no star was measured three times" in texts(plot_noise(PHOTOMETRY.empty(), axes()))
+    assert "no pairs of flats" in texts(plot_transfer(none, none, axes()))
+    assert "no stars" in texts(plot_profile(none, none, axes()))
+    assert "no stars" in texts(plot_growth(none, none, axes()))
+    assert "no stars" in texts(plot_recovery(none, none, none, axes()))
+    assert "no stars" in texts(plot_pulls({}, axes()))
+    assert all("no stars" in texts(ax) for ax in plot_zero_point(empty, axes(4)))
+    assert all("no light frames" in texts(ax) for ax in plot_frames(FRAMES.empty(), axes(5)))
+
+
+def test_a_frame_without_a_usable_pixel_is_said():
+    frame = Frame.from_array(np.full((20, 30), np.nan), variance=1.0)
+    assert "no usable pixel" in texts(plot_image(frame, axes()))
+
+
+def test_a_constant_frame_and_few_stars_without_magnitudes_can_be_drawn():
+    frame = Frame.from_array(np.full((20, 30), 7.0), variance=1.0, unit="adu")
+    stars = Table({"x": [3.0, np.nan], "y": [4.0, 5.0]})
+    for stretch in ("asinh", "zscale"):
+        ax = plot_image(frame, axes(), stars=stars, stretch=stretch)
+        assert to_png(ax.figure)
+
+
+def test_nan_everywhere_is_drawn_as_nothing(night):
+    def spoil(table):
+        table = table.copy()
+        for name in table.colnames:
+            if table[name].dtype.kind == "f":
+                table[name] = np.nan
+        return table
+
+    bad = np.full(9, np.nan)
+    frames = spoil(night.frames)
+    figures = [
+        PICTURES["cmd_{color}_{mag}.png"](spoil(night.stars), color="g-r", mag="g"),
+        PICTURES["magnitudes.png"](spoil(night.stars), limits={"g": np.nan}),
+        PICTURES["zeropoint_{band}.png"](spoil(night.residuals)),
+        PICTURES["frames.png"](frames, zero_points=spoil(night.zero_points)),
+        PICTURES["budget_{band}.png"](spoil(night.photometry)),
+        PICTURES["noise.png"](spoil(night.photometry)),
+        PICTURES["profile.png"](bad, bad, psf=PSF("moffat", np.nan)),
+        PICTURES["growth.png"](bad, bad),
+        PICTURES["camera.png"](bad, bad),
+        PICTURES["truth.png"]({"g": (bad, bad, bad)}),
+        PICTURES["masters.png"]([]),
+    ]
+    assert all(to_png(figure) for figure in figures)
+
+
+def test_masked_values_are_nan(night):
+    table = Table({"mag_g": np.ma.array([1.0, 2.0], mask=[False, True])}, masked=True)
+    assert np.array_equal(numbers(table, "mag_g"), [1.0, np.nan], equal_nan=True)
+    assert np.isnan(numbers(table, "mag_r")).all()
+
+
+def test_circles_are_sorted_by_what_the_flags_say(night):
+    ax = plot_image(night.frame, axes(), stars=night.stars)
+    labels = ax.get_legend_handles_labels()[1]
+    assert [label.split(" (")[0] for label in labels] == [
+        "saturated", "spoiled otherwise", "neighbour or blend", "clean",
+    ]  # fmt: skip
+    assert sum(int(label.split("(")[1][:-1]) for label in labels) == len(night.stars)
+
+
+def test_north_and_east_are_where_the_wcs_says(night):
+    ax = plot_image(night.frame, axes())
+    places = {text.get_text(): np.array(text.get_position()) for text in ax.texts if text.get_text()}
+    north, east = places["N"], places["E"]
+    ny, nx = night.frame.shape
+    corner = np.array([nx, 0]) + 1.7 * 0.07 * min(nx, ny) * np.array([-1, 1])
+    turned = np.radians(20)
+    assert (north - corner) / np.linalg.norm(north - corner) == pytest.approx(
+        [np.sin(turned), np.cos(turned)], abs=0.01
+    )
+    assert (east - corner) @ (north - corner) == pytest.approx(0.0, abs=0.5)
+    assert east[0] < corner[0]
+
+
+def test_a_big_image_is_averaged_down_before_it_is_drawn():
+    frame = Frame.from_array(np.arange(3000 * 2001, dtype=np.float32).reshape(3000, 2001), variance=1.0)
+    ax = plot_image(frame, axes())
+    assert max(ax.images[0].get_array().shape) <= 700
+    assert ax.get_xlim() == (-0.5, 2000.5)
+
+
+def test_rejected_frames_are_crossed_out_and_say_why(night):
+    panels = plot_frames(night.frames, axes(5), zero_points=night.zero_points)
+    crosses = [line for line in panels[0].lines if line.get_marker() == "x"]
+    assert sum(line.get_xdata().size for line in crosses) == 4
+    assert "stars trailed: elongation 1.6 | transparency 0.5 below 0.7" in texts(panels[0])
+
+
+def test_frames_without_times_are_counted(night):
+    frames = night.frames.copy()
+    frames["bjd_tdb"] = np.nan
+    panels = plot_frames(frames, axes(5))
+    assert panels[-1].get_xlabel() == "frame number"
+    assert "no zero point known" in texts(panels[-1])
+
+
+def test_zero_points_are_joined_by_the_name_of_the_frame(night):
+    shuffled = night.zero_points[::-1]
+    one = plot_frames(night.frames, axes(5), zero_points=night.zero_points)[4]
+    two = plot_frames(night.frames, axes(5), zero_points=shuffled)[4]
+    for a, b in zip(one.lines, two.lines, strict=True):
+        assert np.array_equal(a.get_xydata(), b.get_xydata(), equal_nan=True)
+
+
+def test_stars_left_out_of_a_zero_point_are_named_by_reason(night):
+    panels = plot_zero_point(night.residuals, axes(4), scatter=0.02, color="g-r")
+    labels = panels[0].get_legend_handles_labels()[1]
+    assert {label.split(" (")[0] for label in labels} == {
+        "used",
+        "outlier",
+        "saturated",
+        "variable",
+        "running median",
+    }
+    assert panels[1].get_xlabel() == "g − r [mag]"
+    low, high = panels[0].get_ylim()
+    assert low == -high
+
+
+def test_honest_errors_give_a_scatter_ratio_of_one(night):
+    g = night.photometry[night.photometry["band"] == "g"]
+    _, scatter, expected, n = repeatability(g)
+    bright = expected < 0.3
+    assert np.all(n[bright] == 5)
+    chi2 = np.mean((scatter[bright] / expected[bright]) ** 2)
+    assert chi2 == pytest.approx(1.0, abs=4 * np.sqrt(2 / (4 * bright.sum())))
+
+
+def test_errors_half_as_large_as_the_truth_are_seen_as_two(night):
+    wrong = night.photometry.copy()
+    wrong["flux_err"] = wrong["flux_err"] / 2
+    wrong["mag_err"] = wrong["mag_err"] / 2
+    label = plot_noise(wrong, axes()).get_legend_handles_labels()[1][0]
+    assert float(label.split("median ")[1].split()[0]) == pytest.approx(2.0, abs=0.15)
+
+
+def test_the_same_figure_gives_the_same_bytes(night):
+    first, second = (
+        to_png(PICTURES["cmd_{color}_{mag}.png"](night.stars, color="g-r", mag="g")) for _ in range(2)
+    )
+    assert first == second
+    assert first[:8] == b"\x89PNG\r\n\x1a\n"
+    assert b"Software" not in first
+    assert b"tIME" not in first
+
+
+def test_a_picture_leaves_the_users_matplotlib_settings_alone(night):
+    before = dict(mpl.rcParams)
+    with mpl.rc_context({"axes.facecolor": "red"}):
+        figure = new_figure()
+        assert figure.axes[0].get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+    assert dict(mpl.rcParams) == before
+
+
+def test_bands_run_from_blue_to_red_and_a_strange_band_has_a_colour_too():
+    assert bands_in_order(["i", "Ha", "g", "r", "g"]) == ["g", "r", "i", "Ha"]
+    assert band_style("Ha", 1)[1] == "o"
+    assert ZEROPOINTS.names[0] == "frame"
