@@ -102,7 +102,7 @@ def _half_sides(recipe: Recipe) -> tuple[float, float]:
 
 
 def _cluster_light(recipe: Recipe, dice: np.random.Generator) -> tuple[Array, Array]:
-    """Magnitudes in r and colours g-r of the cluster's stars: one sequence, binaries, the horizontal branch."""
+    """Magnitudes r and colours g-r of the cluster: one sequence, binaries, the horizontal branch."""
     f = recipe.field
     branch = min(f.horizontal_branch, f.cluster_stars)
     n = f.cluster_stars - branch
@@ -129,14 +129,14 @@ def _sequence_color(red: Array) -> Array:
 
 
 def _add_light(one: tuple[Array, Array], two: tuple[Array, Array]) -> Array:
-    """Magnitudes in r and colours g-r of two stars seen as one."""
+    """Magnitudes r and colours g-r of two stars seen as one."""
     red = -2.5 * np.log10(10.0 ** (-0.4 * one[0]) + 10.0 ** (-0.4 * two[0]))
     green = -2.5 * np.log10(10.0 ** (-0.4 * (one[0] + one[1])) + 10.0 ** (-0.4 * (two[0] + two[1])))
     return np.stack([red, green - red])
 
 
 def _field_light(n: int, faintest: float, dice: np.random.Generator) -> tuple[Array, Array]:
-    """Magnitudes in r and colours g-r of field stars: counts rise by 0.27 dex a magnitude; dwarfs of type F-K, and of type M."""
+    """Magnitudes r and colours g-r of field stars: counts rise by 0.27 dex a magnitude."""
     brightest = min(10.5, faintest - 1.0)
     share = dice.uniform(10.0 ** (0.27 * (brightest - faintest)), 1.0, n)
     red = faintest + np.log10(share) / 0.27

@@ -94,18 +94,18 @@ DIALECTS = {
 }
 
 
-def dialect_of(recipe: Recipe) -> Dialect:
-    """The dialect that the recipe names.
+#: Facts of the detector that a header tells only when the recipe asks for it.
+PRIVATE = ("gain", "read_noise", "saturation")
 
-    Raises
-    ------
-    SettingError
-        If there is no such dialect.
-    """
+
+def check_words(recipe: Recipe) -> None:
+    """Raise SettingError if there is no such dialect, or no such fact to tell."""
     name = recipe.night.dialect
     if name not in DIALECTS:
         raise SettingError(f"night.dialect: no dialect '{name}'{hint_for(name, DIALECTS)}")
-    return DIALECTS[name]
+    for fact in recipe.night.tells:
+        if fact not in PRIVATE:
+            raise SettingError(f"night.tells: a header cannot tell '{fact}'{hint_for(fact, PRIVATE)}")
 
 
 def write_cards(recipe: Recipe, shot: Mapping[str, Any], wcs: Mapping[str, Any]) -> list[Card]:
@@ -120,7 +120,7 @@ def write_cards(recipe: Recipe, shot: Mapping[str, Any], wcs: Mapping[str, Any])
     wcs : mapping
         WCS cards as they are to be written.
     """
-    dialect = dialect_of(recipe)
+    dialect = DIALECTS[recipe.night.dialect]
     facts = {**_standing_facts(recipe), **shot, "start": _iso(shot["jd_start"])}
     facts["kind"] = dialect.kinds[shot["kind"]]
     facts["band"] = dialect.band.format(band=shot["band"]) if shot["band"] else None
@@ -138,10 +138,7 @@ def _standing_facts(recipe: Recipe) -> dict[str, Any]:
     """Facts that hold for the whole night; None where the header is not to tell."""
     d, t, s, f = recipe.detector, recipe.telescope, recipe.site, recipe.field
     level = round(min(d.bias_level + d.full_well / d.gain, 2.0**d.bits - 1.0), 1)
-    private = {"gain": d.gain, "read_noise": d.read_noise, "saturation": level}
-    for name in recipe.night.tells:
-        if name not in private:
-            raise SettingError(f"night.tells: a header cannot tell '{name}'{hint_for(name, private)}")
+    private = dict(zip(PRIVATE, (d.gain, d.read_noise, level), strict=True))
     told = {name: value if name in recipe.night.tells else None for name, value in private.items()}
     wide = d.nx + d.overscan
     return told | {

@@ -16,7 +16,7 @@ from pogson.core.frame import Image
 from pogson.simulate.cluster import make_catalog, make_stars
 from pogson.simulate.detector import Camera, make_camera
 from pogson.simulate.dice import dice_for
-from pogson.simulate.headers import Card, dialect_of, write_cards
+from pogson.simulate.headers import Card, check_words, write_cards
 from pogson.simulate.light import add_stars, flat_light, sky_light
 from pogson.simulate.pointing import wcs_cards
 from pogson.simulate.recipe import Recipe
@@ -146,10 +146,10 @@ def simulate_night(recipe: Recipe | None = None) -> Night:
     Raises
     ------
     SettingError
-        For a header dialect that does not exist.
+        For a header dialect that does not exist, or a start that is no time.
     """
     recipe = recipe or Recipe()
-    dialect_of(recipe)
+    check_words(recipe)
     shots = make_schedule(recipe)
     lights = [s for s in shots if s.kind == "light"]
     exptime, middle = (np.array([getattr(s, n) for s in lights]) for n in ("exptime", "jd_utc"))

@@ -190,6 +190,8 @@ class Recipe(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.night.exposures:
+            raise SettingError("night.exposures: no light frame; give band, exptime, n")
         for block in self.night.exposures:
             if block.band not in self.bands:
                 raise SettingError(
