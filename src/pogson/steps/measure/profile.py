@@ -1,0 +1,61 @@
+"""How much of a star's light a circle holds: the Moffat profile, and the Gaussian."""
+
+from __future__ import annotations
+
+from math import log, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def moffat_alpha(fwhm: float, beta: float) -> float:
+    """Core radius of a Moffat profile, from its full width at half maximum."""
+    return fwhm / (2.0 * sqrt(2.0 ** (1.0 / beta) - 1.0))
+
+
+def enclosed_light(radius: Array | float, fwhm: float, beta: float) -> Array:
+    """Fraction of the light within `radius` of the centre.
+
+    Parameters
+    ----------
+    radius : float array
+        In pixels.
+    fwhm : float
+        Full width at half maximum, pixels.
+    beta : float
+        Exponent of the Moffat profile, above 1; NaN for a Gaussian.
+
+    Notes
+    -----
+    Moffat: 1 - (1 + (r / alpha)^2)^(1 - beta) (Trujillo et al. 2001, MNRAS 328, 977, eq. 4).
+    """
+    r2 = np.square(np.asarray(radius, float))
+    if np.isnan(beta):
+        return 1.0 - np.exp(-4.0 * log(2.0) * r2 / fwhm**2)
+    return 1.0 - (1.0 + r2 / moffat_alpha(fwhm, beta) ** 2) ** (1.0 - beta)
+
+
+def surface_radius(level: Array, fwhm: float, beta: float) -> Array:
+    """Radius at which the profile of a star of unit flux falls to `level` per square pixel."""
+    level = np.maximum(np.asarray(level, float), 1e-300)
+    if np.isnan(beta):
+        width2 = fwhm**2 / (4.0 * log(2.0))
+        return np.sqrt(width2 * np.maximum(-np.log(level * np.pi * width2), 0.0))
+    alpha = moffat_alpha(fwhm, beta)
+    peak = (beta - 1.0) / (np.pi * alpha**2)
+    return alpha * np.sqrt(np.maximum((peak / level) ** (1.0 / beta) - 1.0, 0.0))
+
+
+def displaced_light(distance: Array, radius: float, fwhm: float, beta: float) -> Array:
+    """Fraction of a star's light in a circle whose centre is `distance` pixels away.
+
+    Rings about the star, each weighted with the part of it that lies in the circle.
+    """
+    d = np.asarray(distance, float)[:, None]
+    edge = np.linspace(0.0, 1.0, 201) * (d + radius)
+    light = np.diff(enclosed_light(edge, fwhm, beta), axis=1)
+    rho = 0.5 * (edge[:, 1:] + edge[:, :-1])
+    cosine = (rho**2 + d**2 - radius**2) / np.maximum(2.0 * rho * d, 1e-12)
+    return np.sum(light * np.arccos(np.clip(cosine, -1.0, 1.0)), axis=1) / np.pi
