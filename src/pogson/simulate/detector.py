@@ -76,7 +76,8 @@ class Camera:
             response = self.response[band] if band else self.dark
             collect_electrons(light, response, self.dark, dark_time, state, electrons)
             add_cosmic_rays(electrons, d.cosmic_rays * exptime / 60.0, dice)
-            spill_charge(electrons, d.full_well)
+            if electrons.max() > d.full_well:
+                spill_charge(electrons, d.full_well)
         offset = d.bias_drift * dice.standard_normal()
         adu = np.empty(self.bias.shape, np.uint16)
         ceiling = 2.0**d.bits - 1.0

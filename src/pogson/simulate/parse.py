@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_
 from pogson.core.errors import SettingError
 
 T = TypeVar("T")
+WORDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _item(kind: Any, value: Any, where: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise SettingError(f"{where} must be {kind.__name__}, got {value!r}")
+        raise SettingError(f"{where} must be {WORDS[kind]}, got {value!r}")
     return value
 
 
