@@ -1,0 +1,222 @@
+"""Sky level and noise of the boxes of a mesh, and their map."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from pogson.kernels.stats import clipped_median, quickselect
+
+BINS = 128  # of a box's histogram
+HALF_WINDOW = 5.0  # half width of the histogram in first-guess sigma
+DENSE = 2048  # boxes with at least twice as many pixels are read on a checkerboard
+FIRST_GUESS = 160  # pixels that place the histogram
+
+
+@njit(cache=True, nogil=True)
+def box_statistics(data, mask, hidden, bad, n_rows, n_columns, kappa, least):
+    """Mode-like sky level and clipped noise of each box of a mesh.
+
+    Parameters
+    ----------
+    data : float32 (ny, nx)
+        Image.
+    mask : uint16 (ny, nx)
+        Flag bits.
+    hidden : bool (ny, nx) or (0, 0)
+        Pixels to leave out besides, such as those of stars.
+    bad : int
+        Bits that leave a pixel out.
+    n_rows, n_columns : int
+        Boxes along y and x.
+    kappa : float
+        Clipping limit, sigma.
+    least : float
+        Least share of usable pixels; a box with fewer is NaN.
+
+    Returns
+    -------
+    level, noise : float32 (n_rows, n_columns)
+        Sky level and standard deviation of one pixel.
+    """
+    ny, nx = data.shape
+    level = np.full((n_rows, n_columns), np.nan, np.float32)
+    noise = np.full((n_rows, n_columns), np.nan, np.float32)
+    scratch = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.float32)
+    counts = np.empty(BINS, np.int64)
+    for r in range(n_rows):
+        y0, y1 = r * ny // n_rows, (r + 1) * ny // n_rows
+        for c in range(n_columns):
+            x0, x1 = c * nx // n_columns, (c + 1) * nx // n_columns
+            size = (y1 - y0) * (x1 - x0)
+            stride = 1 if size < 2 * FIRST_GUESS else int(math.sqrt(size / FIRST_GUESS))
+            n = _gather(data, mask, hidden, bad, y0, y1, x0, x1, stride, scratch)
+            center, sigma = 0.0, 0.0
+            if stride > 1 and n >= FIRST_GUESS // 3:
+                center = float(quickselect(scratch, 0, n, n // 2))
+                sigma = center - float(quickselect(scratch, 0, n // 2 + 1, int(0.1587 * n)))
+            if sigma > 0.0:
+                step = 2 if size >= 2 * DENSE else 1
+                low, width = center - HALF_WINDOW * sigma, 2.0 * HALF_WINDOW * sigma / BINS
+                seen = _count(data, mask, hidden, bad, y0, y1, x0, x1, step, low, width, counts)
+                if seen < least * size / step:
+                    continue
+                mean, middle, sigma = _clip_histogram(counts, kappa)
+                mean, middle, sigma = low + width * mean, low + width * middle, width * sigma
+            else:
+                # a small box, one with few usable pixels, or one of equal values: no histogram
+                n = _gather(data, mask, hidden, bad, y0, y1, x0, x1, 1, scratch)
+                if n == 0 or n < least * size:
+                    continue
+                middle, sigma, n = clipped_median(scratch, n, kappa)
+                mean = 0.0
+                for i in range(n):
+                    mean += scratch[i] / n
+            if abs(mean - middle) < 0.3 * sigma:
+                middle = 2.5 * middle - 1.5 * mean
+            level[r, c] = middle
+            noise[r, c] = sigma
+    return level, noise
+
+
+@njit(cache=True, nogil=True)
+def _gather(data, mask, hidden, bad, y0, y1, x0, x1, stride, values):
+    """Copy the usable pixels of a box, every `stride`-th along both axes; return their number."""
+    n = 0
+    hide = hidden.shape[0] > 0
+    for y in range(y0, y1, stride):
+        for x in range(x0, x1, stride):
+            value = data[y, x]
+            if (mask[y, x] & bad) == 0 and math.isfinite(value) and not (hide and hidden[y, x]):
+                values[n] = value
+                n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _count(data, mask, hidden, bad, y0, y1, x0, x1, step, low, width, counts):
+    """Histogram of a box's usable pixels; return how many there were, inside its range or not."""
+    counts[:] = 0
+    seen = 0
+    hide = hidden.shape[0] > 0
+    scale = np.float32(1.0 / width)
+    start = np.float32(low)
+    for y in range(y0, y1):
+        values, bits = data[y, x0:x1], mask[y, x0:x1]
+        for x in range(y % step, len(values), step):
+            if (bits[x] & bad) == 0 and not (hide and hidden[y, x0 + x]):
+                place = (values[x] - start) * scale
+                seen += 1
+                if place >= np.float32(0.0) and place < np.float32(BINS):
+                    counts[np.uint32(place)] += 1
+    return seen
+
+
+@njit(cache=True, nogil=True)
+def _clip_histogram(counts, kappa):
+    """Mean, median and standard deviation, in bins, after iterated clipping about the median."""
+    low, high = 0, len(counts)
+    mean, middle, sigma = math.nan, math.nan, 0.0
+    for _ in range(20):
+        n, total, square = 0, 0.0, 0.0
+        for i in range(low, high):
+            n += counts[i]
+            total += counts[i] * (i + 0.5)
+            square += counts[i] * (i + 0.5) ** 2
+        if n < 2:
+            break
+        mean = total / n
+        before, i = 0, low
+        while before + counts[i] < 0.5 * n:
+            before += counts[i]
+            i += 1
+        middle = i + (0.5 * n - before) / max(counts[i], 1)
+        # 1/12: a bin is as wide as the unit; the cut takes the tails of clean noise, too
+        variance = max(square / n - mean * mean - 1.0 / 12.0, 0.0)
+        reach = min(middle - low, high - middle)
+        sigma = _uncut(math.sqrt(variance), reach)
+        new_low = max(low, int(math.floor(middle - kappa * sigma)))
+        new_high = min(high, int(math.ceil(middle + kappa * sigma)))
+        if new_low == low and new_high == high:
+            break
+        low, high = new_low, new_high
+    return mean, middle, sigma
+
+
+@njit(cache=True, nogil=True)
+def _uncut(sigma, reach):
+    """Width of the normal distribution that has the width `sigma` after a cut at +- `reach`."""
+    full = sigma
+    for _ in range(4):
+        cut = reach / full if full > 0.0 else 10.0
+        if cut > 4.5:
+            break
+        cut = max(cut, 2.0)
+        tail = 2.0 * cut * math.exp(-0.5 * cut * cut) / math.sqrt(2.0 * math.pi)
+        full = sigma / math.sqrt(1.0 - tail / math.erf(cut / math.sqrt(2.0)))
+    return full
+
+
+@njit(cache=True, nogil=True)
+def mesh_row(mesh, y, ny, row):
+    """Fill `row`, float32 (nx,), with row `y` of the map of `ny` rows that `mesh` stands for.
+
+    Straight lines between the centres of the boxes, carried on beyond the outermost ones.
+    """
+    n_rows, n_columns = mesh.shape
+    nx = len(row)
+    v = (y + 0.5) * n_rows / ny - 0.5
+    r = max(0, min(int(math.floor(v)), n_rows - 2))
+    t = v - r if n_rows > 1 else 0.0
+    below = min(r + 1, n_rows - 1)
+    if n_columns == 1:
+        row[:] = (1.0 - t) * mesh[r, 0] + t * mesh[below, 0]
+        return
+    stop = 0
+    for c in range(n_columns - 1):
+        left = (1.0 - t) * mesh[r, c] + t * mesh[below, c]
+        slope = ((1.0 - t) * mesh[r, c + 1] + t * mesh[below, c + 1] - left) * n_columns / nx
+        base = np.float32(left + slope * (0.5 - (c + 0.5) * nx / n_columns))
+        rise = np.float32(slope)
+        start, stop = stop, int((c + 1.5) * nx / n_columns) if c < n_columns - 2 else nx
+        for x in range(start, stop):
+            row[x] = base + rise * np.float32(x)
+
+
+@njit(cache=True, nogil=True)
+def expand_mesh(mesh, ny, nx):
+    """The full map, float32 (ny, nx), of a mesh, float32 (n_rows, n_columns)."""
+    full = np.empty((ny, nx), np.float32)
+    for y in range(ny):
+        mesh_row(mesh, y, ny, full[y])
+    return full
+
+
+@njit(cache=True, nogil=True)
+def mesh_values(mesh, ny, nx, x, y):
+    """The map of `mesh` at the places `x`, `y`, float64 (n,)."""
+    n_rows, n_columns = mesh.shape
+    values = np.empty(len(x))
+    for i in range(len(x)):
+        u = (x[i] + 0.5) * n_columns / nx - 0.5
+        v = (y[i] + 0.5) * n_rows / ny - 0.5
+        c = max(0, min(int(math.floor(u)), n_columns - 2))
+        r = max(0, min(int(math.floor(v)), n_rows - 2))
+        s = u - c if n_columns > 1 else 0.0
+        t = v - r if n_rows > 1 else 0.0
+        right, below = min(c + 1, n_columns - 1), min(r + 1, n_rows - 1)
+        upper = (1.0 - s) * mesh[r, c] + s * mesh[r, right]
+        lower = (1.0 - s) * mesh[below, c] + s * mesh[below, right]
+        values[i] = (1.0 - t) * upper + t * lower
+    return values
+
+
+@njit(cache=True, nogil=True)
+def paint_discs(hidden, x, y, radius):
+    """Set the pixels of `hidden`, bool (ny, nx), within `radius` of each place, float64 (n,)."""
+    ny, nx = hidden.shape
+    for s in range(len(x)):
+        for j in range(max(0, math.ceil(y[s] - radius[s])), min(ny, math.floor(y[s] + radius[s]) + 1)):
+            half = math.sqrt(max(radius[s] ** 2 - (j - y[s]) ** 2, 0.0))
+            for i in range(max(0, math.ceil(x[s] - half)), min(nx, math.floor(x[s] + half) + 1)):
+                hidden[j, i] = True

@@ -1,0 +1,279 @@
+"""Peaks of a filtered image, groups of saturated pixels, and neighbours."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from pogson.kernels.background import mesh_row
+
+BLOCK = 32
+
+
+@njit(cache=True, nogil=True)
+def find_peaks(height, noise, factor, reach):
+    """Pixels above ``factor * noise`` that no pixel within `reach` exceeds.
+
+    Parameters
+    ----------
+    height : float32 (ny, nx)
+        Filtered image.
+    noise : float32 (n_rows, n_columns)
+        Mesh of the noise of one pixel of the unfiltered image.
+    factor : float
+        Threshold in units of `noise`.
+    reach : float
+        Radius of the neighbourhood, pixels.
+
+    Returns
+    -------
+    x, y : int64 (n,)
+        In rising order of y, then x. Of equal pixels the first one counts; the outermost rows
+        and columns are not searched.
+    """
+    ny, nx = height.shape
+    xs, ys = np.empty(256, np.int64), np.empty(256, np.int64)
+    n = 0
+    floor = np.empty(nx, np.float32)
+    least = np.float32(0.5) * noise.min()
+    for y in range(1, ny - 1):
+        mesh_row(noise, y, ny, floor)
+        before, row, after = height[y - 1], height[y], height[y + 1]
+        for x in range(nx):
+            # a line carried on beyond the last box must not end below zero
+            floor[x] = np.float32(factor) * max(floor[x], least)
+        for start in range(0, nx, BLOCK):
+            stop = min(start + BLOCK, nx)
+            if not _any_above(row[start:stop], floor[start:stop]):
+                continue
+            for x in range(start, stop):
+                value = row[x]
+                if not value > floor[x] or x == 0 or x == nx - 1:
+                    continue
+                # most pixels fail beside their nearest neighbours: no call for them
+                if row[x - 1] >= value or row[x + 1] > value or before[x] >= value or after[x] > value:
+                    continue
+                if _is_highest(height, y, x, reach):
+                    if n == len(xs):
+                        xs, ys = _longer(xs), _longer(ys)
+                    xs[n], ys[n] = x, y
+                    n += 1
+    return xs[:n].copy(), ys[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def _any_above(values, floor):
+    count = np.int32(0)
+    for i in range(len(values)):
+        count += np.int32(values[i] > floor[i])
+    return count > 0
+
+
+@njit(cache=True, nogil=True)
+def _longer(values):
+    longer = np.empty(2 * len(values), values.dtype)
+    longer[: len(values)] = values
+    return longer
+
+
+@njit(cache=True, nogil=True)
+def _is_highest(image, y, x, reach):
+    ny, nx = image.shape
+    value = image[y, x]
+    whole = int(reach)
+    for j in range(max(0, y - whole), min(ny, y + whole + 1)):
+        for i in range(max(0, x - whole), min(nx, x + whole + 1)):
+            if (i - x) ** 2 + (j - y) ** 2 > reach * reach:
+                continue
+            other = image[j, i]
+            if other > value or (other == value and (j < y or (j == y and i < x))):
+                return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def measure_peaks(data, mask, blank, level, x, y, stamps, radius):
+    """Weighted sums of the pixels about each peak, and the flags there.
+
+    Parameters
+    ----------
+    data : float32 (ny, nx)
+        Image.
+    mask : uint16 (ny, nx)
+        Flag bits.
+    blank : int
+        Bits of pixels that count as sky.
+    level : float64 (n,)
+        Sky under each peak.
+    x, y : int64 (n,)
+        Peaks.
+    stamps : float64 (k, 2 h + 1, 2 h + 1)
+        Weights of each sum.
+    radius : float
+        Flags are collected from the pixels within this distance.
+
+    Returns
+    -------
+    top : float64 (n,)
+        Highest pixel of the 3 x 3 about the peak, above the sky.
+    sums : float64 (k, n)
+        Sums of weight times signal above the sky.
+    bits : int64 (n,)
+        All flag bits within `radius`.
+    """
+    ny, nx = data.shape
+    half = stamps.shape[1] // 2
+    top, sums, bits = np.empty(len(x)), np.zeros((len(stamps), len(x))), np.zeros(len(x), np.int64)
+    whole = int(radius)
+    for s in range(len(x)):
+        top[s] = -math.inf
+        for j in range(max(0, y[s] - half), min(ny, y[s] + half + 1)):
+            for i in range(max(0, x[s] - half), min(nx, x[s] + half + 1)):
+                value = data[j, i] - level[s]
+                if mask[j, i] & blank or not math.isfinite(value):
+                    continue
+                for k in range(len(stamps)):
+                    sums[k, s] += stamps[k, j - y[s] + half, i - x[s] + half] * value
+                if abs(j - y[s]) <= 1 and abs(i - x[s]) <= 1:
+                    top[s] = max(top[s], value)
+        for j in range(max(0, y[s] - whole), min(ny, y[s] + whole + 1)):
+            for i in range(max(0, x[s] - whole), min(nx, x[s] + whole + 1)):
+                if (i - x[s]) ** 2 + (j - y[s]) ** 2 <= radius * radius:
+                    bits[s] |= mask[j, i]
+    return top, sums, bits
+
+
+@njit(cache=True, nogil=True)
+def neighbours(x, y, flux, reach):
+    """Nearest neighbour, and the brightest one within `reach`.
+
+    Parameters
+    ----------
+    x, y, flux : float64 (n,)
+        Stars in rising order of y.
+    reach : float
+        Distance beyond which nobody is looked for.
+
+    Returns
+    -------
+    distance : float64 (n,)
+        To the nearest neighbour; inf where none is within `reach`.
+    ratio : float64 (n,)
+        Flux of the brightest neighbour within `reach` over the star's own; 0 without one.
+    """
+    distance, ratio = np.full(len(x), np.inf), np.zeros(len(x))
+    for i in range(len(x)):
+        j = i + 1
+        while j < len(x) and y[j] - y[i] <= reach:
+            apart = math.hypot(x[j] - x[i], y[j] - y[i])
+            if apart <= reach:
+                distance[i], distance[j] = min(distance[i], apart), min(distance[j], apart)
+                if flux[i] > 0.0:
+                    ratio[i] = max(ratio[i], flux[j] / flux[i])
+                if flux[j] > 0.0:
+                    ratio[j] = max(ratio[j], flux[i] / flux[j])
+            j += 1
+    return distance, ratio
+
+
+GAP = 2  # saturated pixels this far apart are one group
+LONGEST = 64  # a run of saturated pixels is not followed further
+
+
+@njit(cache=True, nogil=True)
+def saturated_groups(data, mask, bits):
+    """Groups of saturated pixels, each with the place where it is widest.
+
+    A star that bleeds is widest at the star: each pixel weighs as the cube of the shorter of the
+    runs of saturated pixels through it, along x and along y.
+
+    Parameters
+    ----------
+    data : float32 (ny, nx)
+        Image.
+    mask : uint16 (ny, nx)
+        Flag bits.
+    bits : int
+        Bits that mark a saturated pixel.
+
+    Returns
+    -------
+    float64 (n, 7)
+        x, y, number of pixels, largest of the shorter runs, highest pixel,
+        sum of the pixels, mean of the pixels that touch the group.
+    """
+    ny, nx = mask.shape
+    groups = np.empty((16, 7))
+    n = 0
+    done = np.zeros((0, 0), np.bool_)
+    xs, ys = np.empty(64, np.int64), np.empty(64, np.int64)
+    for y in range(ny):
+        if not _any_bits(mask[y], bits):
+            continue
+        if done.shape[0] == 0:
+            done = np.zeros((ny, nx), np.bool_)
+        for x in range(nx):
+            if (mask[y, x] & bits) == 0 or done[y, x]:
+                continue
+            done[y, x] = True
+            xs[0], ys[0], size, head = x, y, 1, 0
+            while head < size:
+                for j in range(max(0, ys[head] - GAP), min(ny, ys[head] + GAP + 1)):
+                    for i in range(max(0, xs[head] - GAP), min(nx, xs[head] + GAP + 1)):
+                        if mask[j, i] & bits and not done[j, i]:
+                            done[j, i] = True
+                            if size == len(xs):
+                                xs, ys = _longer(xs), _longer(ys)
+                            xs[size], ys[size] = i, j
+                            size += 1
+                head += 1
+            if n == len(groups):
+                more = np.empty((2 * n, 7))
+                more[:n] = groups
+                groups = more
+            groups[n] = _describe_group(data, mask, bits, xs[:size], ys[:size])
+            n += 1
+    return groups[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def _any_bits(row, bits):
+    count = np.int32(0)
+    for i in range(len(row)):
+        count += np.int32((row[i] & bits) != 0)
+    return count > 0
+
+
+@njit(cache=True, nogil=True)
+def _describe_group(data, mask, bits, xs, ys):
+    ny, nx = mask.shape
+    weight, wx, wy, core, top, total = 0.0, 0.0, 0.0, 0, -math.inf, 0.0
+    border, touching = 0.0, 0
+    for k in range(len(xs)):
+        x, y = xs[k], ys[k]
+        left, right, down, up = x, x, y, y
+        while left > 0 and mask[y, left - 1] & bits and x - left < LONGEST:
+            left -= 1
+        while right < nx - 1 and mask[y, right + 1] & bits and right - x < LONGEST:
+            right += 1
+        while down > 0 and mask[down - 1, x] & bits and y - down < LONGEST:
+            down -= 1
+        while up < ny - 1 and mask[up + 1, x] & bits and up - y < LONGEST:
+            up += 1
+        run = min(right - left, up - down) + 1
+        core = max(core, run)
+        weight += float(run) ** 3
+        wx += float(run) ** 3 * x
+        wy += float(run) ** 3 * y
+        if math.isfinite(data[y, x]):
+            top = max(top, data[y, x])
+            total += data[y, x]
+        for j, i in ((y, x - 1), (y, x + 1), (y - 1, x), (y + 1, x)):
+            if 0 <= j < ny and 0 <= i < nx and (mask[j, i] & bits) == 0 and math.isfinite(data[j, i]):
+                border += data[j, i]
+                touching += 1
+    row = np.empty(7)
+    row[0], row[1], row[2], row[3] = wx / weight, wy / weight, len(xs), core
+    row[4], row[5] = top, total
+    row[6] = border / touching if touching > 0 else math.nan
+    return row
