@@ -12,7 +12,7 @@ from pogson.core.psf import PSF
 from pogson.plots.budget import plot_budget, plot_noise, repeatability
 from pogson.plots.camera import plot_transfer
 from pogson.plots.diagram import plot_diagram, plot_magnitudes
-from pogson.plots.image import plot_image, plot_master
+from pogson.plots.image import COMPASS, plot_image, plot_master
 from pogson.plots.night import plot_frames
 from pogson.plots.products import PICTURES
 from pogson.plots.profile import plot_growth, plot_profile
@@ -171,7 +171,7 @@ def test_north_and_east_are_where_the_wcs_says(night):
     places = {text.get_text(): np.array(text.get_position()) for text in ax.texts if text.get_text()}
     north, east = places["N"], places["E"]
     ny, nx = night.frame.shape
-    corner = np.array([nx, 0]) + 1.7 * 0.07 * min(nx, ny) * np.array([-1, 1])
+    corner = np.array([nx, 0]) + 1.7 * COMPASS * min(nx, ny) * np.array([-1, 1])
     turned = np.radians(20)
     assert (north - corner) / np.linalg.norm(north - corner) == pytest.approx(
         [np.sin(turned), np.cos(turned)], abs=0.01
@@ -264,3 +264,16 @@ def test_bands_run_from_blue_to_red_and_a_strange_band_has_a_colour_too():
     assert bands_in_order(["i", "Ha", "g", "r", "g"]) == ["g", "r", "i", "Ha"]
     assert band_style("Ha", 1)[1] == "o"
     assert ZEROPOINTS.names[0] == "frame"
+
+
+def test_a_reason_is_written_once_however_often_it_happens(night):
+    frames = night.frames.copy()
+    frames.replace_column("reasons", [f"sky {i} above 300" for i in range(len(frames))])
+    frames["accepted"] = False
+    assert texts(plot_frames(frames, axes(5))[0]) == "sky 0 above 300"
+
+
+def test_the_time_axis_stays_when_the_lowest_panel_is_empty(night):
+    panels = plot_frames(night.frames, axes(5))
+    assert "no zero point known" in texts(panels[-1])
+    assert len(panels[-1].get_xticks()) > 2

@@ -161,7 +161,7 @@ def _skipped(report: ReportData) -> str:
     if not report.skipped:
         return ""
     rows = [(escape(path), escape(reason)) for path, reason in report.skipped]
-    return "<h3>Skipped files</h3>" + html_rows([("path", ""), ("reason", "")], rows)
+    return '<h3 id="skipped">Skipped files</h3>' + html_rows([("path", ""), ("reason", "")], rows)
 
 
 def _calibration(report: ReportData) -> str:
@@ -235,7 +235,7 @@ def _figure(picture: Picture, *, caption: bool = True) -> str:
     width = round(struct.unpack(">I", picture.png[16:20])[0] * 0.8) if len(picture.png) > 24 else 0
     data = b64encode(picture.png).decode("ascii")
     text = (
-        f"<figcaption><b>{escape(picture.title)}.</b> {escape(picture.caption)}</figcaption>"
+        f"<figcaption><b>{escape(picture.title)}</b><br>{escape(picture.caption)}</figcaption>"
         if caption
         else ""
     )

@@ -34,7 +34,7 @@ def frames_at_a_glance(frames: Table, skipped: Sequence[tuple[str, str]]) -> str
     reasons = count_reasons([str(reason) for reason in out["reasons"]])
     text += "".join(f'<p class="bad">{n} × {escape(reason)}</p>' for reason, n in reasons)
     if skipped:
-        text += f'<p class="bad">{len(skipped)} files skipped: <a href="#frames">why</a></p>'
+        text += f'<p class="bad">Files skipped: {len(skipped)}, <a href="#skipped">why</a></p>'
     return text
 
 

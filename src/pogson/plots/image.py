@@ -19,6 +19,7 @@ from pogson.core.frame import Frame, Master
 from pogson.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, RED, numbers, say_empty
 
 LARGEST = 700  # pixels a side that a report can show: larger images are averaged down to this
+COMPASS = 0.05  # length of its arrows over the shorter side of the image
 _GRAYS = mpl.colormaps["gray_r"].resampled(32)  # few steps: a picture of noise stays a small file
 
 #: class of a star on the picture: words, bits, colour; the first that fits is taken
@@ -92,7 +93,7 @@ def _show(data: NDArray[np.float32], ax: Axes, stretch: str) -> Any:
     bar.outline.set_edgecolor(FAINT)
     if stretch == "asinh":
         levels = [float(level) for level in norm.inverse(np.linspace(0.0, 1.0, 7))]
-        bar.set_ticks(levels, labels=[f"{level:.3g}" for level in levels])
+        bar.set_ticks(levels, labels=[f"{v:.0f}" if abs(v) >= 100 else f"{v:.3g}" for v in levels])
         bar.ax.minorticks_off()
     return bar
 
@@ -158,7 +159,7 @@ def _compass(wcs: Any, shape: tuple[int, int], ax: Axes) -> None:
         return
     east = [(step + 180) % 360 - 180 for step in (ra[1] - ra[0], ra[2] - ra[0])]
     north = [dec[1] - dec[0], dec[2] - dec[0]]
-    length = 0.07 * min(nx, ny)
+    length = COMPASS * min(nx, ny)
     x0, y0 = nx - 1.7 * length, 1.7 * length
     box = (x0 - 1.6 * length, y0 - 1.6 * length)
     ax.add_patch(Rectangle(box, 3.2 * length, 3.2 * length, color="white", alpha=0.85, zorder=3))

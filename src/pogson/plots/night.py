@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,14 +54,14 @@ def plot_frames(frames: Table, axes: Sequence[Axes], *, zero_points: Table | Non
     for ax, (name, _) in zip(axes, PANELS, strict=True):
         values, errors = _values(lights, name, zero_points)
         if not np.isfinite(values).any():
-            say_empty(ax, f"no {name.replace('_', ' ')} known")
+            say_empty(ax, f"no {name.replace('_', ' ')} known", keep_x=True)
             continue
         for i, band in enumerate(bands_in_order(bands)):
             mine = np.array([b == band for b in bands]) & np.isfinite(values)
             ink, marker = band_style(band, i)
             ax.errorbar(
                 hours[mine], values[mine], errors[mine], fmt=marker, color=ink, markersize=5, linewidth=1,
-                label=band or "no band",
+                label=band or "_no band",
             )  # fmt: skip
         out = ~accepted & np.isfinite(values)
         ax.plot(hours[out], values[out], "x", color=INK, markersize=11, markeredgewidth=1.6)
@@ -93,17 +94,18 @@ def _values(lights: Table, name: str, zero_points: Table | None) -> tuple[Number
 
 
 def _write_reasons(ax: Axes, hours: Numbers, accepted: Numbers, reasons: list[str]) -> None:
-    """Say why above the upper panel: frames in a row with the same reason once, at most six in all."""
-    last, written = "", 0
+    """Say why above the upper panel; of reasons that differ only in their numbers the first is written."""
+    written: set[str] = set()
     for hour, good, reason in zip(hours, accepted, reasons, strict=True):
-        if not good and reason != last and written < 6 and np.isfinite(hour):
-            text = reason if len(reason) <= 34 else reason[:33] + "…"
-            ax.annotate(
-                text, (hour, 1.03), xycoords=ax.get_xaxis_transform(), color=INK, fontsize=8.5, rotation=18,
-                annotation_clip=False,
-            )  # fmt: skip
-            written += 1
-        last = "" if good else reason
+        kind = re.sub(r"\d+", "#", reason)
+        if good or kind in written or len(written) == 6 or not np.isfinite(hour):
+            continue
+        written.add(kind)
+        text = reason if len(reason) <= 34 else reason[:33] + "…"
+        above = ax.get_xaxis_transform()
+        ax.text(
+            hour, 1.03, text, transform=above, color=INK, fontsize=8.5, rotation=18, rotation_mode="anchor"
+        )
 
 
 def _tidy(axes: Sequence[Axes], hours: Numbers) -> None:

@@ -58,7 +58,7 @@ def figure_frames(frames: Table, *, zero_points: Table | None = None) -> Figure:
 def figure_detection(frame: Frame, *, stars: Table | None = None, radius: float = 8.0) -> Figure:
     """detection_<band>.png: see `plot_image`."""
     ny, nx = frame.shape
-    figure = new_figure(8.6, float(np.clip(7.4 * ny / max(nx, 1), 3.0, 11.0)) + 0.7)
+    figure = new_figure(8.6, float(np.clip(6.5 * ny / max(nx, 1), 2.0, 11.0)) + 0.95)
     plot_image(frame, figure.axes[0], stars=stars, radius=radius)
     return figure
 

@@ -106,9 +106,11 @@ def plot_growth(
     ax.axhline(1.0, color=FAINT, linewidth=1)
     ax.errorbar(r[good], f[good], e, fmt="o-", color=INK, markersize=4, linewidth=1, label="isolated stars")
     if np.isfinite(correction[0]):
+        sign = "−" if correction[0] < 0 else "+"
         error = f" ± {correction[1]:.3f}" if np.isfinite(correction[1]) else ""
         ax.text(
-            aperture if np.isfinite(aperture) else 0.0, 0.27, f" correction {correction[0]:+.3f}{error} mag",
+            aperture if np.isfinite(aperture) else 0.0, 0.27,
+            f" correction {sign}{abs(correction[0]):.3f}{error} mag",
             transform=ax.get_xaxis_transform(), color=RED, fontsize=9,
         )  # fmt: skip
     ax.set_xlim(left=0)

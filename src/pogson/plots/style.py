@@ -79,10 +79,11 @@ def to_png(figure: Figure) -> bytes:
     return small.getvalue()
 
 
-def say_empty(ax: Axes, message: str = "no stars") -> Axes:
+def say_empty(ax: Axes, message: str = "no stars", *, keep_x: bool = False) -> Axes:
     """Write why there is nothing to see, in the middle of the axes."""
     ax.text(0.5, 0.5, message, transform=ax.transAxes, ha="center", va="center", color=FAINT, fontsize=11)
-    ax.set_xticks([])
+    if not keep_x:
+        ax.set_xticks([])
     ax.set_yticks([])
     return ax
 
