@@ -96,6 +96,7 @@ def match_points(
     scale: float = 1.0,
     scale_tolerance: float = 0.1,
     drift: float = 40.0,
+    pattern: int = _PATTERN,
 ) -> Transform | None:
     """As `match_stars`, on bare positions, brightest first; None where nothing is found."""
     if guess is not None:
@@ -105,7 +106,7 @@ def match_points(
     few = min(len(stars.xy), len(reference.xy)) <= 6
     # three stars fit many places by accident: then only the known scale will do
     tolerances = (min(0.01, scale_tolerance),) if few else (scale_tolerance, max(log(3.0), scale_tolerance))
-    a, b = reference.brightest(_PATTERN), stars.brightest(_PATTERN)
+    a, b = reference.brightest(pattern), stars.brightest(pattern)
     for tolerance in tolerances:
         trials = _trials(len(a.xy), len(b.xy), tolerance)
         for similar in find_similarities(
