@@ -277,3 +277,16 @@ def test_the_time_axis_stays_when_the_lowest_panel_is_empty(night):
     panels = plot_frames(night.frames, axes(5))
     assert "no zero point known" in texts(panels[-1])
     assert len(panels[-1].get_xticks()) > 2
+
+
+@pytest.mark.parametrize("fwhm", [1.4, 3.2])
+def test_the_model_of_a_profile_is_averaged_over_pixels_like_the_points(fwhm):
+    rng = np.random.default_rng(5)
+    x, y = rng.uniform(-4, 4, (2, 300))
+    fine = (np.arange(41) - 20) / 41
+    r2 = (x[:, None, None] + fine[:, None]) ** 2 + (y[:, None, None] + fine) ** 2
+    value = 0.9 * np.exp(-4 * np.log(2) * r2 / fwhm**2).mean(axis=(1, 2)) + 0.01
+    ax = plot_profile(np.hypot(x, y), value, axes(), psf=PSF("gaussian", fwhm))
+    line = next(line for line in ax.lines if str(line.get_label()).startswith("gaussian"))
+    drawn = np.interp(np.hypot(x, y), *line.get_data())
+    assert np.abs(drawn - value).max() < 0.02

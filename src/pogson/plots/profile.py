@@ -27,20 +27,20 @@ def plot_profile(
     radius : (n,)
         Distance from the centre, pixels.
     value : (n,)
-        Brightness per pixel, 1 at the centre.
+        Brightness per pixel, about 1 at the centre.
     ax : Axes
         Drawn on, and returned.
     err : (n,), optional
         Error of `value`, 1 sigma.
     psf : PSF, optional
-        The model that was fitted.
+        The model that was fitted; FWHM before the light is averaged over pixels, as it is drawn here.
     aperture : float
         Radius, pixels.
     annulus : (float, float)
         Inner and outer radius, pixels.
     """
     ax.set_xlabel("radius [px]")
-    ax.set_ylabel("brightness [peak = 1]")
+    ax.set_ylabel("brightness [relative to the peak]")
     r, v = np.asarray(radius, float).ravel(), np.asarray(value, float).ravel()
     good = np.isfinite(r) & np.isfinite(v)
     if not good.any():
@@ -58,10 +58,7 @@ def plot_profile(
             r[good], v[good], e, fmt="o", color=INK, markersize=4, linewidth=1, label="stars, stacked"
         )
     if psf is not None and np.isfinite(psf.fwhm):
-        fine = np.linspace(0.0, float(r[good].max()), 300)
-        beta = f", β = {psf.beta:.1f}" if np.isfinite(psf.beta) else ""
-        ax.plot(fine, _model(psf, fine), color=BLUE, linewidth=1.5, label=f"{psf.profile} fit{beta}")
-        _mark_fwhm(ax, psf)
+        _draw_model(ax, psf, r[good], v[good])
     ax.set_xlim(left=0)
     ax.set_ylim(min(-0.03, float(np.percentile(v[good], 1))), max(1.08, float(np.percentile(v[good], 99))))
     add_legend(ax, loc="upper right")
@@ -119,21 +116,39 @@ def plot_growth(
 
 
 def _model(psf: PSF, r: Numbers) -> Numbers:
-    """The profile with a peak of 1: Moffat (1969, A&A 3, 455), or Gaussian."""
+    """The profile with a peak of 1, averaged over pixels: Moffat (1969, A&A 3, 455), or Gaussian."""
+    part = (np.arange(5) - 2.0) / 5
+    u, v = (grid.ravel() for grid in np.meshgrid(part, part))
+    turns = np.radians([0.0, 15.0, 30.0, 45.0])[:, None, None]
+    r2 = (r[:, None] * np.cos(turns) + u) ** 2 + (r[:, None] * np.sin(turns) + v) ** 2
     if psf.profile == "moffat" and np.isfinite(psf.beta):
         alpha = 0.5 * psf.fwhm / np.sqrt(2 ** (1 / psf.beta) - 1)
-        return np.asarray((1 + (r / alpha) ** 2) ** -psf.beta)
-    return np.asarray(np.exp(-4 * np.log(2) * (r / psf.fwhm) ** 2))
+        light = (1 + r2 / alpha**2) ** -psf.beta
+    else:
+        light = np.exp(-4 * np.log(2) * r2 / psf.fwhm**2)
+    return np.asarray(light.mean(axis=(0, 2)))
 
 
-def _mark_fwhm(ax: Axes, psf: PSF) -> None:
+def _draw_model(ax: Axes, psf: PSF, r: Numbers, v: Numbers) -> None:
+    """The model at the height and the level that fit the points best."""
+    shape = np.column_stack([_model(psf, r), np.ones(r.size)])
+    height, level = np.linalg.lstsq(shape, v, rcond=None)[0]
+    fine = np.linspace(0.0, float(r.max()), 300)
+    beta = f", β = {psf.beta:.1f}" if np.isfinite(psf.beta) else ""
+    ax.plot(
+        fine, level + height * _model(psf, fine), color=BLUE, linewidth=1.5, label=f"{psf.profile} fit{beta}"
+    )
+    _mark_fwhm(ax, psf, float(level + height * _model(psf, np.array([psf.fwhm / 2]))[0]))
+
+
+def _mark_fwhm(ax: Axes, psf: PSF, y: float) -> None:
     half = psf.fwhm / 2
     ax.annotate(
-        "", (0, 0.5), (half, 0.5), arrowprops={"arrowstyle": "<->", "color": BLUE, "shrinkA": 0, "shrinkB": 0}
+        "", (0, y), (half, y), arrowprops={"arrowstyle": "<->", "color": BLUE, "shrinkA": 0, "shrinkB": 0}
     )
     error = f" ± {psf.fwhm_err:.2f}" if np.isfinite(psf.fwhm_err) else ""
     ax.text(
-        1.1 * half, 0.5, f"FWHM = {psf.fwhm:.2f}{error} px (half of it drawn)", color=BLUE, fontsize=9,
+        1.1 * half, y, f"FWHM = {psf.fwhm:.2f}{error} px (half of it drawn)", color=BLUE, fontsize=9,
         va="center", bbox={"color": "white", "pad": 1.5, "alpha": 0.9},
     )  # fmt: skip
 
