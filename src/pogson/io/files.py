@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,3 +89,41 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a small file, UTF-8.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    """
+    with in_words(Path(path), "cannot be read"):
+        return Path(path).read_text("utf-8")
+
+
+def make_folder(path: str | Path) -> Path:
+    """Make a folder, and those it is in, and see that it can be written.
+
+    Raises
+    ------
+    FileError
+        If it cannot.
+    """
+    folder = Path(path)
+    with in_words(folder, "cannot be written"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    return folder
+
+
+def remove(path: str | Path) -> None:
+    """Remove a file, or a folder with all that is in it, where there is one."""
+    target = Path(path)
+    with in_words(target, "cannot be removed"):
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)

@@ -189,7 +189,7 @@ def _load(layout: Layout, hdu: Hdu, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _fill(file: BinaryIO, offset: int, values: NDArray[Any]) -> int:
     """Read into an array; a packed file that breaks off gives what came before."""
-    view = memoryview(values).cast("B")
+    view = values.data.cast("B")
     got = 0
     try:
         file.seek(offset)

@@ -11,6 +11,7 @@ from dataclasses import fields
 from math import isfinite, nan
 from typing import Any
 
+from pogson.core.errors import SettingError
 from pogson.core.frame import Exposure
 from pogson.io.bands import read_band
 from pogson.io.camera_cards import Found, apply_settings, first_number, read_camera
@@ -18,7 +19,7 @@ from pogson.io.cards import Header
 from pogson.io.dates import read_moment, span
 from pogson.io.kinds import read_kind
 from pogson.io.places import read_pointing, read_site
-from pogson.io.values import number
+from pogson.io.values import angle, number
 from pogson.io.vocabulary import cards, vocabulary
 from pogson.io.wcs import pixel_scale, wcs_cards
 
@@ -55,9 +56,15 @@ def read_exposure(
     Exposure
         Numbers that nobody told are NaN, with the source "unknown"; `bjd_tdb` and a computed
         airmass are left to `io.moments.complete`, for all files at once.
+
+    Raises
+    ------
+    SettingError
+        If a table of `overrides` holds an impossible value.
     """
     cards_ = Header.of(header)
     settings = overrides or {}
+    _check(settings)
     found = Found()
     _exptime(cards_, found)
     moment = read_moment(cards_, found.values.get("exptime", nan), settings.get("time", {}))
@@ -88,7 +95,7 @@ def read_exposure(
         found.set("airmass", airmass, f"{key} card")
     _electrons(cards_, found)
     apply_settings(found, {**settings.get("camera", {}), **_of(settings.get("site", {}), "diameter")})
-    sources = {name: found.sources.get(name, "unknown") for name in _TOLD}
+    sources = {**dict.fromkeys(_TOLD, "unknown"), "reduced": "nothing says so"}
     return Exposure(
         path=path,
         sources={**sources, **found.sources},
@@ -157,7 +164,7 @@ def _band(header: Header, found: Found, names: Mapping[str, Any]) -> None:
     if found.values["kind"] not in ("bias", "dark"):
         found.notes += notes
     if mosaic and "bayer" not in found.values:
-        found.set("bayer", mosaic, source)
+        found.set("bayer", mosaic, "FILTER card")
 
 
 def _world(header: Header, found: Found) -> None:
@@ -210,6 +217,21 @@ def _electrons(header: Header, found: Found) -> None:
         for name in ("saturation", "linearity"):
             if found.values.pop(name, None) is not None:
                 found.sources.pop(name)
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    """Refuse settings that would be misread in silence."""
+    reference = settings.get("time", {}).get("reference", "start")
+    if reference not in ("start", "mid", "end"):
+        raise SettingError(f'[time] reference = "{reference}": choose start, mid or end')
+    for name, limit in (("latitude", 90), ("longitude", 360)):
+        value = settings.get("site", {}).get(name, 0)
+        if not abs(angle(value)[0]) <= limit:
+            raise SettingError(f"[site] {name} = {value} is no {name}: give degrees, north and east positive")
+    for name in ("gain", "saturation", "linearity", "pixel_scale"):
+        value = settings.get("camera", {}).get(name, 1)
+        if not isinstance(value, int | float) or not value > 0:
+            raise SettingError(f"[camera] {name} = {value} is impossible: give a number above 0")
 
 
 def _of(table: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def _walk(path: Path, file: BinaryIO, size: int, on_disk: int) -> tuple[list[Hdu
 def _header_text(path: Path, file: BinaryIO, position: int) -> str | None:
     """Cards of the header that starts here; None at the end of the file."""
     file.seek(position)
-    text = b""
+    text = bytearray()
     for _ in range(_MAX_BLOCKS):
         block = file.read(BLOCK)
         if not block and not text:
@@ -157,7 +157,7 @@ def _header_text(path: Path, file: BinaryIO, position: int) -> str | None:
     raise FileError(f"{path}: its header has no END card; the file is damaged, or not FITS")
 
 
-def _find_end(text: bytes, start: int) -> int:
+def _find_end(text: bytes | bytearray, start: int) -> int:
     at = text.find(b"END", start)
     while at >= 0:
         if at % 80 == 0 and not text[at + 3 : at + 8].strip():

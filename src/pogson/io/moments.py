@@ -71,9 +71,11 @@ def _complete_group(out: list[Exposure], members: list[int], site: Site | None, 
             if abs(card_n - air_n) > 0.05:
                 notes.append(f"airmass {air_n:.3f} computed, the header says {card_n:.3f}")
             exposure = exposure.with_values("computed from site, time and pointing", airmass=float(air_n))
+        elif not isfinite(exposure.ra) and exposure.kind == "light" and isfinite(exposure.jd_utc):
+            notes.append("no pointing in the header: no barycentric time and no airmass from it")
         elif chosen is not None and isfinite(bjd_n) and exposure.kind == "light":
             notes.append("the target is below the horizon: check time, site and pointing")
-        out[n] = replace(exposure, notes=tuple(notes))
+        out[n] = replace(exposure, notes=tuple(dict.fromkeys(notes)))
 
 
 def _right_side(site: Site, exposures: list[Exposure], told: NDArray[np.float64]) -> Site:

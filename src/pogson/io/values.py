@@ -45,7 +45,8 @@ def angle(value: Value) -> tuple[float, bool]:
     if not 1 <= len(parts) <= 3 or re.search(r"[A-DF-MO-RT-VX-Z]{2}|/", value.upper()):
         return nan, False
     total = sum(abs(float(part.replace(",", "."))) / 60**n for n, part in enumerate(parts))
-    negative = value.strip().startswith("-") or bool(re.search(r"[SWsw]\s*$|^\s*[SW]", value))
+    # a small s may be that of seconds
+    negative = value.strip().startswith("-") or bool(re.search(r"[SW]\s*$|\s[sw]\s*$|^\s*[SW]", value))
     return (-total if negative else total), len(parts) > 1
 
 

@@ -14,7 +14,7 @@ _NUMBERS = re.compile(
     r"(CRVAL|CRPIX|CDELT|CROTA)[12]$|(CD|PC)[12]_[12]$|LONPOLE$|LATPOLE$|EQUINOX$|PV[12]_\d\d?$"
 )
 _SIP = re.compile(r"(AP?|BP?)_(ORDER|\d_\d)$")
-_CELESTIAL = re.compile(r"(RA--|DEC-)-?-?(TAN|SIN|ARC|STG|ZEA|ZPN|TPV|TNX|TAN-SIP|NCP)$")
+_CELESTIAL = re.compile(r"(RA--|DEC-)-?-?(TAN|SIN|ARC|STG|ZEA|ZPN|TPV|TAN-SIP|NCP)$")
 _NEEDED = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
 
 
