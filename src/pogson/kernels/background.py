@@ -135,8 +135,8 @@ def _clip_histogram(counts, kappa):
         variance = max(square / n - mean * mean - 1.0 / 12.0, 0.0)
         reach = min(middle - low, high - middle)
         sigma = _uncut(math.sqrt(variance), reach)
-        new_low = max(low, int(math.floor(middle - kappa * sigma)))
-        new_high = min(high, int(math.ceil(middle + kappa * sigma)))
+        new_low = max(low, math.floor(middle - kappa * sigma))
+        new_high = min(high, math.ceil(middle + kappa * sigma))
         if new_low == low and new_high == high:
             break
         low, high = new_low, new_high
@@ -166,7 +166,7 @@ def mesh_row(mesh, y, ny, row):
     n_rows, n_columns = mesh.shape
     nx = len(row)
     v = (y + 0.5) * n_rows / ny - 0.5
-    r = max(0, min(int(math.floor(v)), n_rows - 2))
+    r = max(0, min(math.floor(v), n_rows - 2))
     t = v - r if n_rows > 1 else 0.0
     below = min(r + 1, n_rows - 1)
     if n_columns == 1:
@@ -200,8 +200,8 @@ def mesh_values(mesh, ny, nx, x, y):
     for i in range(len(x)):
         u = (x[i] + 0.5) * n_columns / nx - 0.5
         v = (y[i] + 0.5) * n_rows / ny - 0.5
-        c = max(0, min(int(math.floor(u)), n_columns - 2))
-        r = max(0, min(int(math.floor(v)), n_rows - 2))
+        c = max(0, min(math.floor(u), n_columns - 2))
+        r = max(0, min(math.floor(v), n_rows - 2))
         s = u - c if n_columns > 1 else 0.0
         t = v - r if n_rows > 1 else 0.0
         right, below = min(c + 1, n_columns - 1), min(r + 1, n_rows - 1)

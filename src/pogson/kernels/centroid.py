@@ -57,8 +57,9 @@ def _sum_columns(stamp, weight, center, size, columns):
 def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
     """Centroids in a Gaussian window that follows them.
 
-    Each step moves the window by twice the weighted mean offset (a Gaussian window
-    as wide as the star halves it), until it moves less than 1e-4 px: XWIN_IMAGE of SExtractor.
+    The centre is where the weighted offsets cancel, found by Newton's method to 1e-4 px. For a
+    Gaussian star as wide as the window the slope is half the weighted flux, which gives SExtractor's
+    XWIN_IMAGE and ERRX2WIN_IMAGE; other profiles have another slope, and another error.
 
     Parameters
     ----------
@@ -79,27 +80,31 @@ def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
         x, y and their errors (NaN where the star was lost).
     """
     found = np.empty((4, len(x)))
-    half = min(int(math.ceil(4.0 * sigma)), WIDEST)
+    half = min(math.ceil(4.0 * sigma), WIDEST)
     size = 2 * half + 1
     stamp = np.empty((size, size), np.float32)
     wx, wy, columns = np.empty(size), np.empty(size), np.empty((3, size))
     for s in range(len(x)):
-        left, low = int(round(x[s])) - half, int(round(y[s])) - half
+        left, low = round(x[s]) - half, round(y[s]) - half
         _cut_out(data, mask, blank, level[s], left + half, low + half, half, stamp)
-        cx, cy, total, lost = x[s], y[s], 0.0, False
+        cx, cy, slope_x, slope_y, lost = x[s], y[s], 0.0, 0.0, False
         for _ in range(30):
             _window(cx - left, sigma, size, wx)
             _window(cy - low, sigma, size, wy)
             _sum_columns(stamp, wy, cy - low, size, columns)
-            total, sx, sy = 0.0, 0.0, 0.0
+            total, sx, sy, sxx, syy = 0.0, 0.0, 0.0, 0.0, 0.0
             for i in range(size):
+                dx = i + left - cx
                 total += wx[i] * columns[0, i]
-                sx += wx[i] * columns[0, i] * (i + left - cx)
+                sx += wx[i] * columns[0, i] * dx
                 sy += wx[i] * columns[1, i]
-            lost = not total > 0.0
+                sxx += wx[i] * columns[0, i] * dx * dx
+                syy += wx[i] * columns[2, i]
+            slope_x, slope_y = total - sxx / sigma**2, total - syy / sigma**2
+            lost = not min(slope_x, slope_y) > 0.1 * abs(total)
             if lost:
                 break
-            step_x, step_y = 2.0 * sx / total, 2.0 * sy / total
+            step_x, step_y = sx / slope_x, sy / slope_y
             lost = not math.hypot(cx + step_x - x[s], cy + step_y - y[s]) < 2.0 * sigma
             if lost:
                 break
@@ -108,14 +113,14 @@ def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
             if step_x * step_x + step_y * step_y < 1e-8:
                 break
             if abs(cx - left - half) > 1.0 or abs(cy - low - half) > 1.0:
-                left, low = int(round(cx)) - half, int(round(cy)) - half
+                left, low = round(cx) - half, round(cy) - half
                 _cut_out(data, mask, blank, level[s], left + half, low + half, half, stamp)
         if lost:
             found[0, s], found[1, s], found[2, s], found[3, s] = x[s], y[s], math.nan, math.nan
             continue
         vx, vy = _spread(variance, cx, cy, left, low, wx, wy)
         found[0, s], found[1, s] = cx, cy
-        found[2, s], found[3, s] = 2.0 * math.sqrt(vx) / total, 2.0 * math.sqrt(vy) / total
+        found[2, s], found[3, s] = math.sqrt(vx) / slope_x, math.sqrt(vy) / slope_y
     return found
 
 
@@ -163,15 +168,15 @@ def adaptive_moments(data, mask, blank, level, x, y, sigma, narrowest, widest):
         noise left no positive moments.
     """
     moments = np.full((3, len(x)), np.nan)
-    most = 2 * min(int(math.ceil(4.0 * widest)), WIDEST) + 1
+    most = 2 * min(math.ceil(4.0 * widest), WIDEST) + 1
     stamp = np.empty((most, most), np.float32)
     wx, wy, columns = np.empty(most), np.empty(most), np.empty((3, most))
     for s in range(len(x)):
         width, half = sigma, 0
-        column, line = int(round(x[s])), int(round(y[s]))
+        column, line = round(x[s]), round(y[s])
         for _ in range(12):
             if 3.5 * width > half and 2 * half + 1 < most:
-                half = min(int(math.ceil(4.0 * width)), most // 2)
+                half = min(math.ceil(4.0 * width), most // 2)
                 _cut_out(data, mask, blank, level[s], column, line, half, stamp)
             size = 2 * half + 1
             cx, cy = x[s] - column + half, y[s] - line + half

@@ -15,7 +15,7 @@ from pogson.kernels.centroid import windowed_centroids
 Values = NDArray[np.float64]
 
 FWHM_TO_SIGMA = 1.0 / 2.3548200450309493
-NARROWEST = 0.85  # px: a narrower window sees too few pixels to be the same at every sub-pixel phase
+NARROWEST = 1.0  # px: a narrower window sees too few pixels to be the same at every sub-pixel phase
 
 #: Pixels without a value of their own. A saturated pixel has one: it still marks the star.
 BLANK = UNUSABLE & ~int(Pixel.SATURATED | Pixel.BLEED)
@@ -52,8 +52,8 @@ def measure_centroids(frame: Frame, x: Values, y: Values, sky: Values, *, fwhm: 
 
     Notes
     -----
-    The window and the factor two are those of SExtractor's XWIN_IMAGE and ERRX2WIN_IMAGE. A masked pixel
-    takes the value of its mirror image about the centre, so that it does not pull.
+    This is SExtractor's XWIN_IMAGE, with an error that holds for profiles that are not Gaussian, too.
+    A masked pixel takes the value of its mirror image about the peak, so that it does not pull.
     """
     sigma = max(fwhm * FWHM_TO_SIGMA, NARROWEST)
     found = windowed_centroids(frame.data, frame.variance, frame.mask, BLANK, sky, x, y, sigma)

@@ -19,7 +19,7 @@ from pogson.core.units import Pixels, Sigma
 from pogson.kernels.convolve import lowered_gaussian
 from pogson.kernels.peaks import find_peaks, measure_peaks, neighbours, saturated_groups
 from pogson.steps.detect.centroid import BLANK, FWHM_TO_SIGMA, measure_centroids
-from pogson.steps.detect.shape import fit_psf, measure_shapes
+from pogson.steps.detect.shape import LEAST_SNR, fit_psf, measure_shapes
 from pogson.steps.detect.sky import Sky, estimate_sky
 
 Values = NDArray[np.float64]
@@ -27,7 +27,7 @@ Values = NDArray[np.float64]
 START = 3.0  # px: first guess of the FWHM
 SAME = 0.25  # a width that differs by less is not worth a second search
 ROUNDS = 6
-SUPPORT = 1.1  # FWHM: half width of the filter; wider costs crowded stars, narrower costs faint ones
+SUPPORT = 1.3  # FWHM: half width of the filter; wider costs crowded stars, narrower costs faint ones
 REACH = 0.6  # FWHM: radius in which a peak must be the highest
 MARGIN = 3.0  # errors of its own sharpness or roundness by which a star may miss the limits
 FULL = int(Pixel.SATURATED | Pixel.BLEED)
@@ -44,12 +44,22 @@ class Peaks:
     noise: Values  # of one sky pixel
     level: Values  # sky
     top: Values  # highest pixel above the sky
-    sharpness: Values
-    sharpness_err: Values
-    roundness: Values
-    roundness_err: Values
+    contrast: Values  # central pixel less the mean of those around it
+    hx: Values  # height of the Gaussian that fits the marginal along x best
+    hy: Values
     bits: NDArray[np.int64]  # Pixel flags within a FWHM
     area: Values  # saturated pixels; 0 for an ordinary peak
+
+    @property
+    def sharpness(self) -> Values:
+        """DAOFIND's sharpness."""
+        return self.contrast / self.height
+
+    @property
+    def roundness(self) -> Values:
+        """DAOFIND's roundness from the marginals; -2 or 2 where one of them has no peak."""
+        both = np.maximum(self.hx, 0) + np.maximum(self.hy, 0)
+        return np.clip(2 * (self.hx - self.hy) / np.where(both > 0, both, nan), -2.0, 2.0)
 
     def __getitem__(self, rows: Any) -> Peaks:
         return replace(self, **{name: value[rows] for name, value in vars(self).items()})
@@ -101,7 +111,7 @@ def detect_stars(
     Notes
     -----
     The filter is the lowered Gaussian of DAOFIND (Stetson 1987, PASP 99, 191), on a square of
-    half width 1.1 FWHM. Its noise is that of one sky pixel times 1 / sqrt(sum G^2 - (sum G)^2 / n). The noise
+    half width 1.3 FWHM. Its noise is that of one sky pixel times 1 / sqrt(sum G^2 - (sum G)^2 / n). The noise
     of one pixel is the one measured on the frame; only where that is zero (numbers too coarse to
     show it) the frame's variance stands in. Pixel noise is taken as uncorrelated.
 
@@ -170,16 +180,12 @@ def _find(frame: Frame, sky: Sky, threshold: float, fwhm: float) -> Peaks:
     x, y = column.astype(float), row.astype(float)
     peak, noise, level = height[row, column].astype(float), sky.noise_at(x, y), sky.level_at(x, y)
     stamps = _daofind_stamps(fwhm)
-    top, (sharp, hx, hy), bits = measure_peaks(
+    top, (contrast, hx, hy), bits = measure_peaks(
         frame.data, frame.mask, BLANK, level, column, row, stamps, max(1.5, fwhm)
     )
-    sharp_noise, round_noise = np.sqrt((stamps[0] ** 2).sum()), np.sqrt(((stamps[1] - stamps[2]) ** 2).sum())
-    both = np.where((hx > 0) & (hy > 0), hx + hy, nan)
     return Peaks(
         x, y, peak, peak / (gain * noise), noise, level, top,
-        sharp / peak, sharp_noise * noise / peak,
-        2 * (hx - hy) / both, 2 * round_noise * noise / both,
-        bits, np.zeros(len(x)),
+        contrast, hx, hy, bits, np.zeros(len(x)),
     )  # fmt: skip
 
 
@@ -208,7 +214,7 @@ def _daofind_stamps(fwhm: float) -> Values:
 
 def _typical_width(frame: Frame, peaks: Peaks, width: float) -> float:
     """Median FWHM of bright unsaturated stars that stand alone; NaN without any."""
-    clean = (peaks.bits == 0) & (peaks.sharpness < 3.0)
+    clean = (peaks.bits == 0) & (peaks.sharpness < 3.0) & (peaks.snr > LEAST_SNR)
     alone = clean & (neighbours(peaks.x, peaks.y, peaks.height, 4 * width)[1] < 0.3)
     for chosen in (alone & (peaks.snr > 20), alone, clean):
         if chosen.sum() >= 3:
@@ -234,8 +240,7 @@ def _select(
     """Peaks that are stars, saturated ones among them; and how many were rejected why."""
     groups, n_hot = _saturated(frame, sky, fwhm)
     wings = _beside_saturation(frame, peaks, fwhm)
-    off_sharp = _outside(peaks.sharpness, peaks.sharpness_err, sharpness)
-    off_round = _outside(peaks.roundness, peaks.roundness_err, roundness) | np.isnan(peaks.roundness)
+    off_sharp, off_round = _off_limits(peaks, fwhm, sharpness, roundness)
     rejected = {
         "sharpness": int((off_sharp & ~wings).sum()),
         "roundness": int((off_round & ~off_sharp & ~wings).sum()),
@@ -250,9 +255,24 @@ def _select(
     return kept[~out], rejected
 
 
-def _outside(value: Values, err: Values, limits: tuple[float, float]) -> NDArray[np.bool_]:
-    outside: NDArray[np.bool_] = (value + MARGIN * err < limits[0]) | (value - MARGIN * err > limits[1])
-    return outside
+def _off_limits(
+    peaks: Peaks, fwhm: float, sharpness: tuple[float, float], roundness: tuple[float, float]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Peaks that are certainly not as sharp, or as round, as a star.
+
+    Both limits are put as sums of pixels whose sign decides, since the noise of a sum is known exactly:
+    sharpness < low means contrast - low height < 0, roundness < low means (2 - low) hx - (2 + low) hy < 0.
+    """
+    contrast, x, y = _daofind_stamps(fwhm)
+    off_sharp, off_round = (np.zeros(len(peaks.x), bool) for _ in range(2))
+    margin = MARGIN * peaks.noise
+    for limit, side in zip(sharpness, (-1, 1), strict=True):
+        excess = side * (peaks.contrast - limit * peaks.height)
+        off_sharp |= excess > margin * np.sqrt((contrast**2).sum())
+    for limit, side in zip(roundness, (-1, 1), strict=True):
+        excess = side * ((2 - limit) * peaks.hx - (2 + limit) * peaks.hy)
+        off_round |= excess > margin * np.sqrt((((2 - limit) * x - (2 + limit) * y) ** 2).sum())
+    return off_sharp, off_round
 
 
 def _join(one: Peaks, other: Peaks) -> Peaks:
@@ -289,8 +309,7 @@ def _saturated(frame: Frame, sky: Sky, fwhm: float) -> tuple[Peaks, int]:
     unknown = np.full(len(x), nan)
     found = Peaks(
         x, y, height, height * np.sqrt(per_flux / 2) / noise, noise, level, top - level,
-        unknown, unknown, unknown, unknown,
-        np.full(len(x), int(Pixel.SATURATED)), area,
+        unknown, unknown, unknown, np.full(len(x), int(Pixel.SATURATED)), area,
     )  # fmt: skip
     return found[star], int((~star).sum())
 

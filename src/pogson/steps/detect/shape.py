@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import nan
 
 import numpy as np
@@ -17,7 +18,6 @@ from pogson.kernels.centroid import adaptive_moments
 from pogson.kernels.peaks import neighbours
 from pogson.kernels.stats import clipped_median
 from pogson.steps.detect.centroid import BLANK, FWHM_TO_SIGMA
-from pogson.steps.detect.sky import Sky
 
 Values = NDArray[np.float64]
 
@@ -25,6 +25,7 @@ MOST = 50  # stars of the stacked profile
 APART = 4.0  # FWHM to the next star of more than FAINT times the flux
 FAINT = 0.02
 REACH = 3.0  # FWHM: radius of the profile
+LEAST_SNR = 8.0  # noise peaks stay below it
 BINS_PER_FWHM = 10
 GAUSSIAN = 0.03  # 1 / beta below which a Moffat is not told from a Gaussian
 
@@ -36,7 +37,7 @@ DIRECTIONS = np.radians([11.25, 33.75])
 
 @dataclass(frozen=True)
 class Shapes:
-    """Widths of n stars: FWHM (pixels), major over minor axis, direction of the major axis (degree from +x)."""
+    """Widths of n stars: FWHM (pixels), major over minor axis, its direction (degree from +x)."""
 
     fwhm: Values
     elongation: Values
@@ -95,7 +96,7 @@ def isolated_stars(stars: Table, fwhm: float, most: int = MOST) -> NDArray[np.in
     x, y, flux = (stars[name].data[order] for name in ("x", "y", "flux"))
     alone = np.empty(len(stars), bool)
     alone[order] = neighbours(x, y, flux, APART * fwhm)[1] < FAINT
-    clean = (stars["flags"].data & SPOILED == 0) & np.isfinite(stars["x_err"].data)
+    clean = (stars["flags"].data & SPOILED == 0) & (stars["snr"].data > LEAST_SNR)
     quiet = clean & (stars["flags"].data & int(Star.NEIGHBOR) == 0)
     for chosen in (quiet & alone & (stars["snr"].data > 20), quiet & alone, quiet, clean):
         if chosen.sum() >= 3:
@@ -150,7 +151,7 @@ def _rings(r: Values, value: Values, fwhm: float) -> tuple[Values, Values, Value
     r, value = r[order], value[order]
     edges = np.searchsorted(ring[order], np.arange(int(REACH * BINS_PER_FWHM) + 1))
     rows = []
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         if stop - start >= 3:
             middle, sigma, n = clipped_median(value[start:stop].copy(), stop - start, 3.0)
             # 1.25: a median of normal noise scatters more than a mean
@@ -220,7 +221,7 @@ def moffat_in_pixels(r: Values, height: float, fwhm: float, inverse_beta: float)
 
 def _levenberg_marquardt(profile: RadialProfile, err: Values, p: Values) -> tuple[Values, Values, float]:
     """Best height, FWHM, 1 / beta and constant, their covariance, and chi squared."""
-    low = np.array([0.1 * p[0], 0.2 * p[1], 0.02, -p[0]])
+    low = np.array([0.1 * p[0], 0.2 * p[1], 0.004, -p[0]])
     high = np.array([10 * p[0], 5 * p[1], 0.9, p[0]])
     steps = np.array([1e-4 * p[0], 1e-4 * p[1], 1e-4, 1e-4])
 
