@@ -10,7 +10,7 @@ from pogson.kernels.stats import clipped_median, quickselect
 BINS = 128  # of a box's histogram
 HALF_WINDOW = 5.0  # half width of the histogram in first-guess sigma
 DENSE = 2048  # boxes with at least twice as many pixels are read on a checkerboard
-FIRST_GUESS = 160  # pixels that place the histogram
+FIRST_GUESS = 100  # pixels that place the histogram
 
 
 @njit(cache=True, nogil=True)

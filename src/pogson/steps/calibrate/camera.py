@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from math import isfinite, nan
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from math import inf, isfinite, nan, sqrt
 
-from pogson.core.frame import Exposure
+import numpy as np
+from numpy.typing import NDArray
+
+from pogson.core.frame import Exposure, Image, RawFrame
+from pogson.core.units import Sigma
+from pogson.steps.calibrate.noise import robust_variance
+from pogson.steps.calibrate.overscan import converter_step, stored_adu, useful_adu, useful_section
+from pogson.steps.calibrate.transfer import (
+    Values,
+    boxes_of,
+    clipped_mean,
+    combine_measures,
+    fit_line,
+    mean_points,
+    pair_points,
+    slope_through,
+    without_stars,
+)
+
+# Relative scatter of the noise in boxes of about 1000 pixels: 5 % from counting alone.
+_UNEVEN = 0.25
 
 
 @dataclass(frozen=True)
@@ -29,6 +50,7 @@ class Camera:
     offset: float = nan  # ADU: level without light, where no bias frame tells
     offset_source: str = "unknown"
     step: float = 1.0  # ADU, of the converter; 0 where the numbers are no whole numbers
+    measured: tuple[tuple[str, float, float], ...] = field(default=(), repr=False)  # band, gain, error
     notes: tuple[str, ...] = ()
 
     @property
@@ -45,3 +67,286 @@ class Camera:
                 found = {f.name: getattr(self, f.name) for f in fields(self) if f.name == f"{name}_err"}
                 out = out.with_values(getattr(self, f"{name}_source"), **{name: value}, **found)
         return out
+
+
+def measure_camera(
+    biases: Sequence[RawFrame] = (),
+    flats: Sequence[RawFrame] = (),
+    lights: Sequence[RawFrame] = (),
+    *,
+    significance: Sigma = 5.0,
+) -> Camera:
+    """Find out what the camera does, in the order of trust: given, header, flats and biases, lights.
+
+    Parameters
+    ----------
+    biases, flats, lights : sequence of RawFrame
+        Of one camera and binning; a few of each are enough, none are needed. Flats of several bands may
+        be mixed, they are compared with their own kind only.
+    significance : float
+        A gain from frames without bias counts only where noise rises with light by this many of its errors.
+
+    Returns
+    -------
+    Camera
+        With the source of each value in words.
+
+    Notes
+    -----
+    Photon transfer after Janesick [1]_: ``1 / gain = [var(f1 - f2) - var(b1 - b2)] / (m1 + m2 - b1 - b2)``
+    in boxes, over all pairs of flats of a band, the second flat scaled to the first. Without bias
+    frames noise against level is fitted with a free intercept; in that case the offset returned
+    contains the read noise.
+
+    References
+    ----------
+    .. [1] Janesick, J. R. 2001, Scientific Charge-Coupled Devices, SPIE, section 2.2.
+    """
+    every = [*flats, *lights, *biases]
+    if not every:
+        return Camera()
+    camera = Camera(step=converter_step(every[0]), notes=())
+    camera = _from_header(camera, [r.exposure for r in every])
+    camera = _with_saturation(camera, [*flats, *lights])
+    bias, dark, dark_err = _bias_level(biases)
+    if bias is not None and len({r.exposure.exptime for r in flats}) > 3:
+        camera = _with_linearity(camera, flats, bias)
+    measured = _gain_of_flats(flats, bias, dark, dark_err, camera)
+    gain, gain_err = combine_measures((g, e) for _, g, e in measured)
+    if isfinite(gain):
+        frames = sum(len(v) for v in _by_band(flats).values() if len(v) > 1)
+        camera = _with_gain(camera, gain, gain_err, f"photon transfer, {frames} flats and {len(biases)} biases")
+        camera = replace(camera, measured=tuple(measured))
+    elif not isfinite(camera.gain):
+        camera = _from_pairs_alone(camera, flats, lights, bias, dark, dark_err, significance)
+    return _with_read_noise(camera, dark, dark_err, len(biases))
+
+
+def estimate_saturation(raws: Iterable[RawFrame]) -> tuple[float, str]:
+    """ADU at which the camera saturates: where numbers pile up, else the largest the file can hold.
+
+    A camera with fewer bits than its file piles its bright pixels up at 4095, 16383 or their like.
+    """
+    raws = list(raws)
+    tops = [(float(a.max()), a) for a in (useful_adu_raw(r) for r in raws)]
+    if tops:
+        top = max(t for t, _ in tops)
+        at = sum(int(np.count_nonzero(a == top)) for t, a in tops if t == top)
+        below = sum(int(np.count_nonzero((a >= 0.98 * top) & (a < top))) for t, a in tops)
+        if at >= 5 and at > 3 * below:
+            return top, f"{at} pixels pile up at {top:g} ADU"
+    for raw in raws:
+        if raw.swapped or raw.pixels.dtype.kind in "ui":
+            kind = np.iinfo(np.int16) if raw.swapped else np.iinfo(raw.pixels.dtype)
+            if kind.bits <= 16:
+                return raw.zero + raw.scale * kind.max, "largest number that the file can hold"
+    return nan, "unknown"
+
+
+def useful_adu_raw(raw: RawFrame) -> Image:
+    """The useful part in ADU, overscan not subtracted: the numbers that saturation is told in."""
+    return stored_adu(raw, useful_section(raw))
+
+
+def _from_header(camera: Camera, exposures: Sequence[Exposure]) -> Camera:
+    for name in ("gain", "read_noise", "saturation", "linearity"):
+        known = [e for e in exposures if isfinite(getattr(e, name))]
+        if known:
+            source = known[0].sources.get(name, "header")
+            values: dict[str, float | str] = {name: getattr(known[0], name), f"{name}_source": source}
+            if name in ("gain", "read_noise"):
+                values[f"{name}_err"] = getattr(known[0], f"{name}_err")
+            camera = replace(camera, **values)  # type: ignore[arg-type]
+            if len({getattr(e, name) for e in known}) > 1:
+                camera = _noted(camera, f"the frames disagree about {name}: that of {known[0].path} is used")
+    return camera
+
+
+def _with_saturation(camera: Camera, raws: Sequence[RawFrame]) -> Camera:
+    if isfinite(camera.saturation):
+        return camera
+    value, source = estimate_saturation(raws)
+    return replace(camera, saturation=value, saturation_source=source)
+
+
+def _bias_level(biases: Sequence[RawFrame]) -> tuple[Image | None, float, float]:
+    """Mean bias, and ADU^2 of one frame without light, with its error."""
+    if not biases:
+        return None, nan, nan
+    images = [useful_adu(b) for b in biases[:10]]
+    mean = np.mean(images, axis=0, dtype=np.float32)
+    if len(images) == 1:
+        boxes = boxes_of(images[0][:, 2:] - images[0][:, :-2])
+        return mean, *clipped_mean(robust_variance(boxes) / 2.0)
+    # Neighbours in time; the median, because a pair across a jump of the electronics tells nothing.
+    values = [robust_variance(boxes_of(b - a)) / 2.0 for a, b in zip(images, images[1:], strict=False)]
+    return mean, *clipped_mean(np.median(values, axis=0))
+
+
+def _by_band(flats: Sequence[RawFrame]) -> dict[str, list[RawFrame]]:
+    bands: dict[str, list[RawFrame]] = {}
+    for raw in flats:
+        bands.setdefault(raw.exposure.band, []).append(raw)
+    return bands
+
+
+def _gain_of_flats(
+    flats: Sequence[RawFrame], bias: Image | None, dark: float, dark_err: float, camera: Camera
+) -> list[tuple[str, float, float]]:
+    """Gain and error of each band."""
+    if bias is None or not isfinite(dark):
+        return []
+    found = []
+    for band, raws in _by_band(flats).items():
+        values = []
+        ceiling = np.nanmin([0.8 * camera.saturation, camera.linearity, inf]) - float(np.median(bias))
+        boxes = [boxes_of(useful_adu(r) - bias) for r in raws]
+        for frames in _alike([b for b in boxes if np.percentile(b, 95.0) < ceiling]):
+            level, variance = mean_points(frames[:6])
+            use = (level < ceiling) & (level > 0.0)
+            if use.sum() >= 3:
+                line = slope_through(level[use], variance[use], dark, dark_err)
+                if isfinite(line.slope_err) and line.slope > 3.0 * line.slope_err:
+                    values.append((1.0 / line.slope, line.slope_err / line.slope**2))
+        gain, err = combine_measures(values)
+        if isfinite(gain):
+            found.append((band, gain, err))
+    return found
+
+
+def _alike(frames: Sequence[NDArray[np.float32]]) -> list[list[NDArray[np.float32]]]:
+    """Sort frames into groups of two or more whose levels are within 30 % of each other."""
+    order = sorted(frames, key=lambda f: float(np.median(f)))
+    groups: list[list[NDArray[np.float32]]] = []
+    for frame in order:
+        if groups and np.median(frame) < 1.3 * np.median(groups[-1][0]):
+            groups[-1].append(frame)
+        else:
+            groups.append([frame])
+    return [g for g in groups if len(g) > 1]
+
+
+def _from_pairs_alone(
+    camera: Camera,
+    flats: Sequence[RawFrame],
+    lights: Sequence[RawFrame],
+    bias: Image | None,
+    dark: float,
+    dark_err: float,
+    significance: float,
+) -> Camera:
+    """Gain from noise against level: flats without bias frames, then pairs of lights."""
+    for name, raws in (("flats", flats), ("lights", lights)):
+        level, variance = _disjoint_pairs(raws, bias, camera.saturation, quiet=name == "lights")
+        if level.size < 10:
+            continue
+        known = bias is not None and isfinite(dark)
+        line = slope_through(level, variance, dark, dark_err) if known else fit_line(level, variance)
+        if not line.slope > significance * line.slope_err:
+            camera = _noted(camera, f"the noise of the {name} does not rise with their level: no gain from them")
+            continue
+        if line.width > _UNEVEN:
+            camera = _noted(
+                camera,
+                f"the noise of the {name} scatters by {100 * line.width:.0f} % from box to box, "
+                "stars are in the way: no gain from them",
+            )
+            continue
+        gain = 1.0 / line.slope
+        source = f"pairs of {name}, {'and biases' if known else 'without bias'}"
+        camera = _with_gain(camera, gain, line.slope_err * gain**2, source)
+        if known:
+            return camera
+        alone = max(line.intercept - camera.step**2 / 12.0, 0.0)
+        return replace(
+            camera,
+            read_noise=gain * sqrt(alone),
+            read_noise_source=source if alone > 0.0 else f"{source}: contained in the offset",
+            offset=max(0.0, (camera.step**2 / 12.0 - line.intercept) * gain),
+            offset_source=source,
+        )
+    return camera
+
+
+def _disjoint_pairs(
+    raws: Sequence[RawFrame], bias: Image | None, saturation: float, *, quiet: bool, most: int = 12
+) -> tuple[Values, Values]:
+    """Levels and variances of the boxes of pairs of consecutive frames; of lights only boxes without stars."""
+    pairs = [
+        (a, b)
+        for a, b in zip(raws[::2], raws[1::2], strict=False)
+        if a.exposure.band == b.exposure.band
+        and (not quiet or str(a.exposure.exptime) == str(b.exposure.exptime))  # two unknown ones are equal
+    ]
+    levels, variances = [np.empty(0)], [np.empty(0)]
+    for a, b in pairs[:: max(1, -(-len(pairs) // most))]:
+        images = [useful_adu(r) - (np.float32(0.0) if bias is None else bias) for r in (a, b)]
+        first, second = (boxes_of(without_stars(i) if quiet else i) for i in images)
+        full = np.isfinite(first + second).mean(axis=1) > 0.5
+        level, variance = pair_points(first[full], second[full])
+        use = level < 0.8 * saturation if isfinite(saturation) else np.isfinite(level)
+        levels.append(level[use])
+        variances.append(variance[use])
+    return np.concatenate(levels), np.concatenate(variances)
+
+
+def _with_gain(camera: Camera, gain: float, err: float, source: str) -> Camera:
+    if not isfinite(camera.gain):
+        return replace(camera, gain=gain, gain_err=err, gain_source=source)
+    if abs(gain / camera.gain - 1.0) > max(0.1, 5.0 * err / gain):
+        return _noted(
+            camera,
+            f"gain {camera.gain:.3g} ({camera.gain_source}) is used, but {source} gives "
+            f"{gain:.3g} +- {err:.2g} electrons per ADU",
+        )
+    return camera
+
+
+def _with_read_noise(camera: Camera, dark: float, dark_err: float, n: int) -> Camera:
+    if isfinite(camera.read_noise) or not isfinite(camera.gain) or not isfinite(dark):
+        return camera
+    alone = max(dark - camera.step**2 / 12.0, 0.0)
+    value = camera.gain * sqrt(alone)
+    gain_err = camera.gain_err if isfinite(camera.gain_err) else 0.0
+    err = sqrt((camera.gain * dark_err / (2.0 * sqrt(max(alone, 1e-12)))) ** 2 + (sqrt(alone) * gain_err) ** 2)
+    source = f"differences of {n} biases" if n > 1 else "a single bias: fixed pattern included"
+    return replace(camera, read_noise=value, read_noise_err=err, read_noise_source=source)
+
+
+def _with_linearity(camera: Camera, flats: Sequence[RawFrame], bias: Image) -> Camera:
+    """Where the bright parts of the flats stop following the faint parts."""
+    levels = np.array([np.median(boxes_of(useful_adu(r) - bias), axis=1) for r in flats], np.float64)
+    top = float(np.max(levels))
+    low = levels < 0.3 * top
+    quiet = [i for i in range(len(flats)) if low[i].all() and np.median(levels[i]) > 0.005 * top]
+    pattern = np.sum(levels[quiet], axis=0) if quiet else np.zeros(levels.shape[1])
+    usable = pattern > 0.02 * pattern.max() if quiet else np.zeros(levels.shape[1], bool)
+    x, ratio = [], []
+    for level, faint in zip(levels, low, strict=True):
+        use = faint & usable
+        if use.sum() < 5:
+            continue
+        brightness = float(np.sum(level[use]) / np.sum(pattern[use]))
+        x.append(level[usable])
+        ratio.append(level[usable] / (brightness * pattern[usable]))
+    if len(x) < 3:
+        return camera
+    order = np.argsort(np.concatenate(x))
+    level, response = np.concatenate(x)[order], np.concatenate(ratio)[order]
+    bins = np.array_split(np.arange(level.size), max(5, min(60, level.size // 30)))
+    mid = np.array([np.median(level[b]) for b in bins])
+    curve = np.array([np.median(response[b]) for b in bins])
+    pedestal = float(np.median(bias))
+    for name, loss in (("linearity", 0.02), ("saturation", 0.10)):
+        below = (curve < 1.0 - loss) & (mid > 0.3 * top)
+        lost = [i for i in range(len(mid)) if below[i:].all() and below[i]]
+        given = getattr(camera, f"{name}_source") not in ("unknown", "largest number that the file can hold")
+        if lost and not given:
+            source = f"{len(flats)} flats of different length: {100 * loss:.0f} % of the light lost"
+            found = {name: float(mid[lost[0]] + pedestal), f"{name}_source": source}
+            camera = replace(camera, **found)  # type: ignore[arg-type]
+    return camera
+
+
+def _noted(camera: Camera, note: str) -> Camera:
+    return replace(camera, notes=(*camera.notes, note))

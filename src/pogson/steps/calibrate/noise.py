@@ -26,10 +26,12 @@ def robust_variance(values: NDArray[np.float32]) -> NDArray[np.float64]:
     within 4 sigma. Whole numbers would make a median deviation jump in steps.
     """
     finite = np.isfinite(values)
-    away = np.where(finite, values - np.nanmedian(values, axis=-1, keepdims=True), 0.0)
+    middle = np.median if finite.all() else np.nanmedian
+    away = values - middle(values, axis=-1, keepdims=True)
     size = np.abs(away)
-    sigma = 1.4826 * np.median(size, axis=-1, keepdims=True)
-    sigma = np.where(sigma > 0.0, sigma, np.sqrt(np.mean(size**2, axis=-1, keepdims=True)))
+    sigma = 1.4826 * middle(size, axis=-1, keepdims=True)
+    away, size = np.where(finite, away, 0.0), np.where(finite, size, np.inf)
+    sigma = np.where(sigma > 0.0, sigma, np.sqrt(np.mean(away**2, axis=-1, keepdims=True)))
     for _ in range(3):
         keep = finite & (size <= _CLIP * sigma)
         n = keep.sum(axis=-1, keepdims=True)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from pogson.core.columns import STARS
 from pogson.core.errors import SettingError
 from pogson.core.flags import Pixel, Star
-from pogson.core.frame import Frame
+from pogson.core.frame import Frame, Image
 from pogson.core.units import Pixels, Sigma
+from pogson.kernels.background import paint_discs
 from pogson.kernels.convolve import lowered_gaussian
 from pogson.kernels.peaks import find_peaks, measure_peaks, neighbours, saturated_groups
 from pogson.steps.detect.centroid import BLANK, FWHM_TO_SIGMA, measure_centroids
@@ -29,6 +30,7 @@ SAME = 0.25  # a width that differs by less is not worth a second search
 ROUNDS = 6
 SUPPORT = 1.3  # FWHM: half width of the filter; wider costs crowded stars, narrower costs faint ones
 REACH = 0.6  # FWHM: radius in which a peak must be the highest
+CROWDED = 0.02  # share of pixels under stars from which the sky is worth a second look
 MARGIN = 3.0  # errors of its own sharpness or roundness by which a star may miss the limits
 FULL = int(Pixel.SATURATED | Pixel.BLEED)
 
@@ -118,6 +120,8 @@ def detect_stars(
     Sharpness and roundness follow DAOFIND. A star is rejected when it misses a limit by more than three
     times the error that sky noise gives its own value, so that the limits cost no faint stars.
 
+    Where stars cover more than 2 % of the frame, sky and noise are estimated a second time without them.
+
     Saturated stars are kept, one per group of saturated pixels, and skip these limits. A group without
     wings is a hot pixel or a cosmic ray. An unknown FWHM starts at 3 px and follows the
     bright stars until it changes by less than 25 %.
@@ -128,11 +132,15 @@ def detect_stars(
         raise SettingError(f"fwhm = {fwhm:g} px must be above 0.5, or nan to measure it on the frame")
     parts = [_read_part(text) for text in left_out]
     sky = _with_noise(frame, estimate_sky(frame, box=box))
-    peaks, width = _search(frame, sky, threshold, fwhm)
+    peaks, height, width, measured = _search(frame, sky, threshold, fwhm)
+    covered = star_pixels(frame.shape, peaks, measured)
+    if covered.mean() > CROWDED:
+        sky = _with_noise(frame, estimate_sky(frame, box=box, star_mask=covered))
+        peaks = _peaks(frame, sky, height, threshold, width)
     peaks, rejected = _select(frame, sky, peaks, width, sharpness, roundness, parts)
     peaks = peaks[np.argsort(-peaks.height, kind="stable")[: brightest or None]]
-    stars = _measure(frame, peaks, width)
-    psf = fit_psf(frame, stars, fwhm=width)
+    stars = _measure(frame, peaks, width, measured)
+    psf = fit_psf(frame, stars, fwhm=measured)
     stars.meta.update(psf=psf, sky=sky, exposure=frame.exposure, fwhm=width, n_rejected=rejected)
     return stars
 
@@ -154,39 +162,50 @@ def _with_noise(frame: Frame, sky: Sky) -> Sky:
     return replace(sky, noise_mesh=np.where(silent, expected, sky.noise_mesh).astype(np.float32))
 
 
-def _search(frame: Frame, sky: Sky, threshold: float, fwhm: float) -> tuple[Peaks, float]:
-    """Peaks of the filter whose width is that of the stars, and that width."""
-    if isfinite(fwhm):
-        return _find(frame, sky, threshold, fwhm), fwhm
-    width = START
+def _search(frame: Frame, sky: Sky, threshold: float, fwhm: float) -> tuple[Peaks, Image, float, float]:
+    """Peaks, the filtered image, the filter's width and the stars' width."""
+    width = measured = fwhm if isfinite(fwhm) else START
     for _ in range(ROUNDS):
-        peaks = _find(frame, sky, threshold, width)
-        measured = _typical_width(frame, peaks, width)
-        if not isfinite(measured) or abs(measured - width) <= SAME * measured:
+        height = lowered_gaussian(frame.data, frame.mask, BLANK, sky.level_mesh, _profile(width))
+        peaks = _peaks(frame, sky, height, threshold, width)
+        measured = width if isfinite(fwhm) else _typical_width(frame, peaks, width)
+        if abs(measured - width) <= SAME * measured:
             break
         width = measured
-    return peaks, width
+    return peaks, height, width, measured
 
 
-def _find(frame: Frame, sky: Sky, threshold: float, fwhm: float) -> Peaks:
-    sigma = fwhm * FWHM_TO_SIGMA
+def _profile(fwhm: float) -> NDArray[np.float32]:
     half = max(2, round(SUPPORT * fwhm))
-    profile = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2).astype(np.float32)
-    square = float(profile.sum()) ** 2
-    gain = 1.0 / np.sqrt(float((profile**2).sum()) ** 2 - square**2 / profile.size**2)
-    height = lowered_gaussian(frame.data, frame.mask, BLANK, sky.level_mesh, profile)
-    column, row = find_peaks(height, sky.noise_mesh, threshold * gain, max(1.5, REACH * fwhm))
+    step = np.arange(-half, half + 1)
+    return np.exp(-0.5 * (step / (fwhm * FWHM_TO_SIGMA)) ** 2).astype(np.float32)
 
+
+def noise_gain(fwhm: float) -> float:
+    """Noise of the filtered image over that of one pixel: 1 / sqrt(sum G^2 - (sum G)^2 / n)."""
+    profile = _profile(fwhm).astype(float)
+    return float(1.0 / np.sqrt((profile**2).sum() ** 2 - profile.sum() ** 4 / profile.size**2))
+
+
+def _peaks(frame: Frame, sky: Sky, height: Image, threshold: float, fwhm: float) -> Peaks:
+    gain = noise_gain(fwhm)
+    column, row = find_peaks(height, sky.noise_mesh, threshold * gain, max(1.5, REACH * fwhm))
     x, y = column.astype(float), row.astype(float)
     peak, noise, level = height[row, column].astype(float), sky.noise_at(x, y), sky.level_at(x, y)
     stamps = _daofind_stamps(fwhm)
     top, (contrast, hx, hy), bits = measure_peaks(
         frame.data, frame.mask, BLANK, level, column, row, stamps, max(1.5, fwhm)
     )
-    return Peaks(
-        x, y, peak, peak / (gain * noise), noise, level, top,
-        contrast, hx, hy, bits, np.zeros(len(x)),
-    )  # fmt: skip
+    snr = peak / (gain * noise)
+    return Peaks(x, y, peak, snr, noise, level, top, contrast, hx, hy, bits, np.zeros(len(x)))
+
+
+def star_pixels(shape: tuple[int, int], peaks: Peaks, fwhm: float) -> NDArray[np.bool_]:
+    """Pixels under the stars, to a radius that grows with their brightness."""
+    covered = np.zeros(shape, bool)
+    radius = fwhm * (1.2 + 0.8 * np.log10(np.maximum(peaks.snr / 5, 1.0)))
+    paint_discs(covered, peaks.x, peaks.y, radius)
+    return covered
 
 
 def _daofind_stamps(fwhm: float) -> Values:
@@ -213,7 +232,7 @@ def _daofind_stamps(fwhm: float) -> Values:
 
 
 def _typical_width(frame: Frame, peaks: Peaks, width: float) -> float:
-    """Median FWHM of bright unsaturated stars that stand alone; NaN without any."""
+    """Median FWHM of bright unsaturated stars that stand alone; `width` without any."""
     clean = (peaks.bits == 0) & (peaks.sharpness < 3.0) & (peaks.snr > LEAST_SNR)
     alone = clean & (neighbours(peaks.x, peaks.y, peaks.height, 4 * width)[1] < 0.3)
     for chosen in (alone & (peaks.snr > 20), alone, clean):
@@ -225,7 +244,7 @@ def _typical_width(frame: Frame, peaks: Peaks, width: float) -> float:
     centers = measure_centroids(frame, some.x, some.y, some.level, fwhm=width)
     widths = measure_shapes(frame, centers.x, centers.y, some.level, fwhm=width).fwhm
     widths = widths[np.isfinite(widths)]
-    return float(np.median(widths)) if len(widths) else nan
+    return float(np.median(widths)) if len(widths) else width
 
 
 def _select(
@@ -314,8 +333,8 @@ def _saturated(frame: Frame, sky: Sky, fwhm: float) -> tuple[Peaks, int]:
     return found[star], int((~star).sum())
 
 
-def _measure(frame: Frame, peaks: Peaks, fwhm: float) -> Table:
-    """The STARS table of peaks, in their order."""
+def _measure(frame: Frame, peaks: Peaks, width: float, fwhm: float) -> Table:
+    """The STARS table of peaks, in their order; `width` is the filter's, `fwhm` the stars'."""
     centers = measure_centroids(frame, peaks.x, peaks.y, peaks.level, fwhm=fwhm)
     # a wide plateau has no peak to follow: its own centre stands, good to a tenth of its diameter
     wide = peaks.area > fwhm**2
@@ -329,7 +348,7 @@ def _measure(frame: Frame, peaks: Peaks, fwhm: float) -> Table:
         y=y,
         x_err=np.where(lost, rough, centers.x_err),
         y_err=np.where(lost, rough, centers.y_err),
-        flux=peaks.height * 2 * np.pi * (fwhm * FWHM_TO_SIGMA) ** 2,
+        flux=peaks.height * 2 * np.pi * (width * FWHM_TO_SIGMA) ** 2,
         peak=peaks.top,
         snr=peaks.snr,
         sharpness=peaks.sharpness,

@@ -85,16 +85,20 @@ def measure_annulus(
         frame.data, blocked, x, y, float(inner), float(outer), 3.0, int(min_pixels)
     )
     if frame.unit == "electron":
-        median = median + _skewness_shift(median, sigma, float(frame.calibration.read_variance))
+        median = median + _skewness_shift(median, sigma)
     level = {"median": median, "mean": mean, "mode": 3.0 * median - 2.0 * mean}[method]
     level_err = np.sqrt(SKY_FACTOR[method] / np.maximum(n, 1)) * sigma
     return AnnulusSky(level, level_err, sigma, n, attempt > 0)
 
 
-def _skewness_shift(level: Array, sigma: Array, read_variance: float) -> Array:
-    """Mean minus median of a pixel that holds photons and Gaussian noise."""
-    photons = np.maximum(np.minimum(level, sigma**2 - read_variance), 0.0)
-    return photons / np.maximum(6.0 * sigma**2, 1e-12)
+def _skewness_shift(level: Array, sigma: Array) -> Array:
+    """Mean minus median of pixels that hold `level` photons and Gaussian noise.
+
+    Pixels whose scatter is below that of photons, as in a mean of frames or a noise-free model, get none.
+    """
+    variance = sigma**2
+    photons = (level > 0.0) & (variance > np.maximum(0.5 * level, 0.5))
+    return np.where(photons, np.minimum(level / np.maximum(6.0 * variance, 1e-12), 1.0 / 6.0), 0.0)
 
 
 def block_stars(

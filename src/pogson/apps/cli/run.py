@@ -1,0 +1,64 @@
+"""`pogson run`: a whole night."""
+
+from __future__ import annotations
+
+import click
+
+from pogson.apps.cli.options import config_options, read_options
+from pogson.apps.cli.progress import TerminalProgress
+
+
+@click.command("run")
+@click.argument("night")
+@click.option("--out", required=True, metavar="DIR", help="Folder for the products; made where it is not there.")
+@click.option("--catalog", metavar="FILE", help="Catalogue of standard magnitudes: CSV, FITS, VOTable, Parquet ...")
+@click.option("--workers", default=0, show_default="all processors", help="Frames worked on at a time.")
+@click.option("--memory", default=2.0, show_default=True, help="Gigabytes that frames in memory may fill.")
+@click.option("--overwrite", is_flag=True, help="Replace the products of an earlier run in --out.")
+@click.option("--quiet", is_flag=True, help="No progress; the summary is still printed.")
+@config_options
+def command(
+    night: str,
+    out: str,
+    catalog: str | None,
+    workers: int,
+    memory: float,
+    overwrite: bool,
+    quiet: bool,
+    config: str | None,
+    words: tuple[str, ...],
+) -> int:
+    """Reduce the folder NIGHT: raw frames in, calibrated magnitudes and a report out.
+
+    NIGHT holds the frames of a night in any order: lights, and whatever bias, dark and flat frames there
+    are. Kinds, bands, times and the camera are read from the headers, else measured from the frames; what
+    cannot be known is said. With a catalogue the magnitudes are on its system, else instrumental.
+
+    \b
+    Written to DIR:
+      report.html          everything at a glance: open this first
+      stars.ecsv           one row per star: position, magnitudes with errors
+      photometry.parquet   one row per star and frame: flux with its error budget
+      frames.ecsv          one row per file: what it is, how good, used or not and why
+      zeropoints.ecsv      one row per frame: zero point, sky brightness, limiting magnitude
+      plots/, masters/, run.json
+
+    A run that was stopped is picked up again by the same command. Exit code 3 means: finished, but some
+    frames failed; the summary names them.
+    """
+    settings = read_options(config, words)
+    with TerminalProgress(quiet) as progress:
+        from pogson.pipeline.run import run_night
+
+        result = run_night(
+            night,
+            out=out,
+            catalog=catalog,
+            settings=settings,
+            workers=workers,
+            memory=memory,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    click.echo("\n".join(result.summary))
+    return result.exit_code

@@ -1,0 +1,61 @@
+"""What an unfinished run has done already: tables with their facts, found again by a key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.errors import FileError
+from pogson.io.tables import read_table, write_table
+
+
+def make_key(*parts: Any) -> str:
+    """A short name of everything that a result depends on."""
+    text = json.dumps(to_plain(parts), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def to_plain(value: Any) -> Any:
+    """Dataclasses, arrays and tuples as plain mappings and lists."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(k): to_plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+class Cache:
+    """A folder of tables, each with its facts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str) -> Table | None:
+        """The table kept under a key; None where there is none, or a damaged one."""
+        path = self.folder / f"{key}.parquet"
+        try:
+            return read_table(path) if path.exists() else None
+        except FileError:
+            return None
+
+    def put(self, key: str, table: Table, facts: dict[str, Any]) -> None:
+        """Keep a table, with facts as its meta."""
+        kept = table.copy(copy_data=False)
+        kept.meta = {"facts": json.dumps(to_plain(facts))}
+        write_table(self.folder / f"{key}.parquet", kept)
+
+    @staticmethod
+    def facts(table: Table) -> dict[str, Any]:
+        """The facts kept with a table."""
+        found: dict[str, Any] = json.loads(table.meta["facts"])
+        return found

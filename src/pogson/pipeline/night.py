@@ -1,0 +1,177 @@
+"""What a night needs before its first light frame: sorted exposures, the camera, the masters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from pogson.core.errors import NightError, PogsonError
+from pogson.core.frame import Exposure, Master, RawFrame
+from pogson.io.fits import read_raw
+from pogson.io.scan import Scan
+from pogson.pipeline.workers import Failure, Progress, Silent, map_frames
+from pogson.steps.calibrate.camera import Camera, measure_camera
+from pogson.steps.calibrate.collection import Masters, group_calibrations
+from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
+
+#: frames of a kind that are looked at to measure the camera: more add nothing
+SAMPLE = {"bias": 10, "flat": 6, "light": 6}
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night that is ready to be reduced.
+
+    Attributes
+    ----------
+    lights, others : tuple of Exposure
+        With the camera's values filled in.
+    cameras : mapping of camera key to Camera
+        One for each detector, binning and size.
+    masters : Masters
+    failures : tuple of Failure
+        Calibration frames that could not be used.
+    notes : tuple of str
+    """
+
+    lights: tuple[Exposure, ...]
+    others: tuple[Exposure, ...]
+    cameras: dict[str, Camera]
+    masters: Masters
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def prepare_night(scan: Scan, *, workers: int = 0, progress: Progress | None = None) -> Night:
+    """Measure the camera and make the masters.
+
+    Raises
+    ------
+    NightError
+        If there is no light frame.
+    """
+    lights = [e for e in scan.exposures if e.kind == "light"]
+    if not lights:
+        kinds = sorted({e.kind for e in scan.exposures})
+        raise NightError(
+            f"no light frames among {len(scan.exposures)} files (found: {', '.join(kinds)}); "
+            "name their kind in the header (IMAGETYP), or in the file or folder name"
+        )
+    failures: list[Failure] = []
+    read = _reader(failures, workers, progress or Silent())
+    cameras: dict[str, Camera] = {}
+    masters: list[Master] = []
+    filled: dict[str, Exposure] = {}
+    for key, group in _groups(scan.exposures).items():
+        camera, group_masters = _prepare_group(group, read, failures)
+        cameras[key] = camera
+        masters += group_masters
+        filled |= {e.path: camera.applied_to(e) for e in group}
+    done = [filled[e.path] for e in scan.exposures]
+    return Night(
+        tuple(e for e in done if e.kind == "light"),
+        tuple(e for e in done if e.kind != "light"),
+        cameras,
+        Masters(tuple(masters)),
+        tuple(failures),
+        scan.notes,
+    )
+
+
+def camera_key(exposure: Exposure) -> str:
+    """Exposures of one key share a camera: its gain, its read noise and its masters."""
+    ny, nx = exposure.shape
+    x, y = exposure.binning
+    return f"{exposure.camera or 'camera'}, {nx} x {ny} px, binning {x}x{y}"
+
+
+def _groups(exposures: Sequence[Exposure]) -> dict[str, list[Exposure]]:
+    """By size and binning; the name of the camera is not asked: programs write it differently."""
+    names: dict[tuple[object, ...], str] = {}
+    groups: dict[str, list[Exposure]] = {}
+    for e in sorted(exposures, key=lambda e: e.kind != "light"):
+        name = names.setdefault((e.shape, e.binning, e.reduced), camera_key(e))
+        groups.setdefault(name, []).append(e)
+    return groups
+
+
+Reader = Callable[[str, Sequence[Exposure]], list[RawFrame]]
+
+
+def _reader(failures: list[Failure], workers: int, progress: Progress) -> Reader:
+    def read(stage: str, exposures: Sequence[Exposure]) -> list[RawFrame]:
+        outcomes = map_frames(
+            read_raw, exposures, name=lambda e: e.path, stage=stage, workers=workers, progress=progress
+        )
+        failures.extend(o.failure for o in outcomes if o.failure)
+        return [o.result for o in outcomes if o.result is not None]
+
+    return read
+
+
+def _prepare_group(
+    group: Sequence[Exposure], read: Reader, failures: list[Failure]
+) -> tuple[Camera, list[Master]]:
+    lights = [e for e in group if e.kind == "light"]
+    if all(e.reduced for e in lights) and lights:
+        return measure_camera((), (), read("looking at the camera", _spread(lights, 2))), []
+    raws = {e.path: r for e, r in _read_calibrations(group, read)}
+    of_kind = {
+        kind: [raws[e.path] for e in group if e.kind == kind and e.path in raws] for kind in ("bias", "flat")
+    }
+    # light frames tell the gain where there are no flats, and where the camera saturates
+    sample = read("looking at the camera", _spread(lights, SAMPLE["light"])) if lights else []
+    camera = measure_camera(
+        _spread(of_kind["bias"], SAMPLE["bias"]), _sample_flats(of_kind["flat"]), sample
+    )
+    known = {p: replace(r, exposure=camera.applied_to(r.exposure)) for p, r in raws.items()}
+    return camera, _make_masters(group, known, camera, lights, failures)
+
+
+def _read_calibrations(group: Sequence[Exposure], read: Reader) -> list[tuple[Exposure, RawFrame]]:
+    wanted = [e for e in group if e.kind in ("bias", "dark", "flat")]
+    raws = read("reading calibration frames", wanted) if wanted else []
+    return [(r.exposure, r) for r in raws]
+
+
+def _make_masters(
+    group: Sequence[Exposure],
+    raws: dict[str, RawFrame],
+    camera: Camera,
+    lights: Sequence[Exposure],
+    failures: list[Failure],
+) -> list[Master]:
+    """Bias first, then darks with it, then flats with both; a set that fails is named and left out."""
+    masters: list[Master] = []
+    times = sorted(e.jd_utc for e in lights)
+    at = times[len(times) // 2] if times else float("nan")
+    for kind, exposures in group_calibrations([e for e in group if e.path in raws]):
+        try:
+            frames = [raws[e.path] for e in exposures]
+            masters.append(_make_master(kind, frames, camera, Masters(tuple(masters)), at))
+        except PogsonError as error:
+            failures.append(Failure(f"{kind} set", str(error)))
+    return masters
+
+
+def _make_master(kind: str, frames: list[RawFrame], camera: Camera, made: Masters, at: float) -> Master:
+    if kind == "bias":
+        return make_bias(frames, camera, at=at)
+    found = made.match(frames[0].exposure)
+    if kind == "dark":
+        return make_dark(frames, found.bias, camera)
+    return make_flat(frames, found.bias, found.dark, camera)
+
+
+def _sample_flats(flats: Sequence[RawFrame]) -> list[RawFrame]:
+    bands: dict[str, list[RawFrame]] = {}
+    for raw in flats:
+        bands.setdefault(raw.exposure.band, []).append(raw)
+    return [raw for group in bands.values() for raw in _spread(group, SAMPLE["flat"])]
+
+
+def _spread(items: Sequence, n: int) -> list:  # type: ignore[type-arg]
+    """At most `n` items, evenly spread."""
+    if len(items) <= n:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (n - 1))] for i in range(n)]

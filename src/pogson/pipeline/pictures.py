@@ -1,0 +1,179 @@
+"""The pictures of a run: drawn once, used as files and in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import nan
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.flags import SPOILED
+from pogson.core.frame import Frame, Master
+from pogson.pipeline.lights import Measured
+from pogson.pipeline.report import Picture
+from pogson.plots.products import (
+    figure_budget,
+    figure_camera,
+    figure_detection,
+    figure_diagram,
+    figure_frames,
+    figure_growth,
+    figure_magnitudes,
+    figure_masters,
+    figure_noise,
+    figure_profile,
+    figure_zero_point,
+)
+from pogson.plots.style import to_png
+from pogson.steps.calibrate.camera import Camera
+from pogson.steps.detect.shape import measure_profile
+
+#: bands from blue to red: a colour is the bluer minus the redder one
+BLUE_TO_RED = ["u", "U", "B", "BP", "TB", "g", "V", "G", "TG", "r", "R", "RP", "TR", "i", "I", "z", "y"]
+
+#: a star enters a diagram with errors up to this
+DIAGRAM_ERROR = 0.1
+
+Drawn = Iterator[tuple[str, Picture]]
+
+
+def draw_frames(frames: Table, zero_points: Table) -> Drawn:
+    """The night at a glance."""
+    lights = frames[np.asarray(frames["kind"], str) == "light"]
+    caption = (
+        "One point per light frame. Clouds show as lost transparency and lower zero points, "
+        "bad focus as a wide FWHM; crosses were rejected."
+    )
+    png = to_png(figure_frames(lights, zero_points=zero_points))
+    yield "frames.png", Picture("Frames", "The night", caption, png)
+
+
+def draw_calibration(masters: Sequence[Master], cameras: Mapping[str, Camera]) -> Drawn:
+    """Masters, and the photon transfer from which the gain comes."""
+    if masters:
+        caption = "Master frames. A good flat shows dust and vignetting, and no stars; a good dark no pattern."
+        yield "masters.png", Picture("Calibration", "Masters", caption, to_png(figure_masters(masters)))
+    for n, camera in enumerate(cameras.values()):
+        points = camera.measured
+        if not points:
+            continue
+        caption = "Photon transfer: noise grows with light; the slope is one over the gain."
+        png = to_png(
+            figure_camera(
+                points.mean,
+                points.variance,
+                gain=camera.gain,
+                gain_err=camera.gain_err,
+                read_noise=camera.read_noise,
+                read_noise_err=camera.read_noise_err,
+                saturation=nan,
+            )
+        )
+        name = "camera.png" if n == 0 else f"camera_{n + 1}.png"
+        yield name, Picture("Camera", "Photon transfer", caption, png)
+
+
+def draw_stars(posters: Mapping[str, Frame], lights: Sequence[Measured], reference: Measured) -> Drawn:
+    """The best frame of each band with its stars; the profile and the curve of growth of one."""
+    by_path = {m.detected.exposure.path: m for m in lights}
+    for band, frame in posters.items():
+        measured = by_path[frame.exposure.path]
+        stars = measured.detected.stars
+        radius = 1.5 * measured.detected.psf.fwhm
+        png = to_png(figure_detection(frame, stars=stars, radius=radius if radius > 0 else 8.0))
+        caption = f"{len(stars)} stars found. Look for stars without a circle, and circles without a star."
+        yield f"detection_{band or 'none'}.png", Picture("Detection", f"Band {band}", caption, png)
+    poster = posters.get(reference.detected.exposure.band)
+    if poster is None:
+        return
+    one = by_path[poster.exposure.path]
+    psf, growth, photometry = one.detected.psf, one.growth, one.photometry
+    if not psf.fwhm > 0 or photometry is None or growth is None:
+        return
+    profile = measure_profile(poster, one.detected.stars, fwhm=psf.fwhm)
+    png = to_png(
+        figure_profile(
+            profile.r,
+            profile.value,
+            err=profile.err,
+            psf=psf,
+            aperture=growth.radius,
+            annulus=photometry.meta["annulus"],
+        )
+    )
+    caption = "Stacked profile of isolated stars and the fitted Moffat; the aperture and the sky annulus."
+    yield "profile.png", Picture("PSF and growth", "Radial profile", caption, png)
+    png = to_png(
+        figure_growth(
+            growth.radii,
+            growth.fraction,
+            err=growth.fraction_err,
+            aperture=growth.radius,
+            correction=(growth.correction, growth.correction_err),
+        )
+    )
+    caption = "Light inside each radius. It must level off: a rise at the end is the neighbours' light."
+    yield "growth.png", Picture("PSF and growth", "Curve of growth", caption, png)
+
+
+def draw_errors(photometry: Table, bands: Sequence[str]) -> Drawn:
+    """Error terms against magnitude; scatter of repeated measurements over the expected error."""
+    for band in bands:
+        rows = photometry[np.asarray(photometry["band"], str) == band]
+        caption = "Median error of each term; points: the scatter that repeated measurements really show."
+        png = to_png(figure_budget(rows, band=band))
+        yield f"budget_{band or 'none'}.png", Picture("Error budget", f"Band {band}", caption, png)
+    caption = "Observed scatter over expected error: 1 where the error bars are right."
+    yield "noise.png", Picture("Error budget", "Are the errors right?", caption, to_png(figure_noise(photometry)))
+
+
+def draw_zero_points(residuals: Table, zero_points: Table, color: str) -> Drawn:
+    """Residuals against magnitude, colour and place, per band."""
+    bands = np.asarray(residuals["band"], str)
+    for band in dict.fromkeys(str(b) for b in bands):
+        used = zero_points[np.asarray(zero_points["band"], str) == band]
+        scatter = float(np.nanmedian(used["scatter"])) if np.isfinite(used["scatter"]).any() else nan
+        png = to_png(figure_zero_point(residuals[bands == band], band=band, color=color, scatter=scatter))
+        caption = "Measured minus catalogue. A slope with colour asks for a colour term, one with place for a flat."
+        yield f"zeropoint_{band}.png", Picture("Zero points", f"Band {band}", caption, png)
+
+
+def draw_diagrams(stars: Table, bands: Sequence[str]) -> Drawn:
+    """Colour-magnitude diagrams of neighbouring bands, and how many stars of which magnitude."""
+    for blue, red in color_pairs(bands):
+        prefix = "mag" if f"mag_{blue}" in stars.colnames and f"mag_{red}" in stars.colnames else "inst"
+        good = clean_stars(stars, (blue, red), prefix)
+        if not len(good):
+            continue
+        color = f"{blue}-{red}"
+        png = to_png(figure_diagram(good, color=color, mag=blue))
+        kind = "" if prefix == "mag" else " (instrumental: no catalogue)"
+        caption = (
+            f"{len(good)} stars with errors below {DIAGRAM_ERROR:g} mag{kind}. "
+            "A cluster shows a sequence; field stars scatter about it."
+        )
+        yield f"cmd_{color}_{blue}.png", Picture("Diagram", f"{blue} against {color}", caption, png)
+    yield (
+        "magnitudes.png",
+        Picture("Stars", "Magnitudes", "How many stars were measured.", to_png(figure_magnitudes(stars))),
+    )
+
+
+def color_pairs(bands: Sequence[str]) -> list[tuple[str, str]]:
+    """Neighbouring bands, bluer first."""
+    known = sorted((b for b in set(bands) if b in BLUE_TO_RED), key=BLUE_TO_RED.index)
+    return list(zip(known, known[1:], strict=False))
+
+
+def clean_stars(stars: Table, bands: Sequence[str], prefix: str = "mag") -> Table:
+    """Stars with small errors in all bands and without a spoiling flag."""
+    keep = (np.asarray(stars["flags"], int) & SPOILED) == 0
+    for band in bands:
+        keep &= np.asarray(stars[f"{prefix}_{band}_err"], float) < DIAGRAM_ERROR
+    good = stars[keep]
+    if prefix == "inst":
+        for band in bands:
+            good[f"mag_{band}"], good[f"mag_{band}_err"] = good[f"inst_{band}"], good[f"inst_{band}_err"]
+    return good
+

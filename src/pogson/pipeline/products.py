@@ -1,0 +1,173 @@
+"""The tables that a run writes: names and columns are a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import nan
+from typing import Any
+
+import numpy as np
+from astropy.table import Table, vstack
+
+from pogson.core.columns import FRAMES, PHOTOMETRY
+from pogson.core.frame import Exposure
+from pogson.core.transform import Transform
+from pogson.pipeline.lights import Measured
+from pogson.pipeline.workers import Failure
+from pogson.steps.inspect.judge import Verdict
+
+#: further columns of frames.ecsv: name -> (unit, description)
+MORE: dict[str, tuple[str, str]] = {
+    "target": ("", "target, as the header says"),
+    "jd_utc": ("d", "Julian date of mid-exposure, UTC"),
+    "gain_err": ("electron / adu", "error of gain, 1 sigma"),
+    "read_noise_err": ("electron", "error of read_noise, 1 sigma"),
+    "saturation": ("adu", "raw level from which a pixel counts as saturated"),
+    "saturation_source": ("", "where the saturation level came from"),
+    "linearity": ("adu", "raw level above which the camera is not linear"),
+    "temperature": ("deg_C", "temperature of the detector"),
+    "unit": ("", "unit of sky and fluxes: adu where the gain is unknown"),
+    "noise": ("electron", "noise of a sky pixel"),
+    "elongation": ("", "median major over minor axis of the stars"),
+    "transparency_err": ("", "error of transparency, 1 sigma"),
+    "aperture_radius": ("pix", "radius of the aperture"),
+    "aperture_correction": ("mag", "to add to a magnitude of the aperture for all the light"),
+    "aperture_correction_err": ("mag", "error of aperture_correction, 1 sigma"),
+    "dx": ("pix", "shift of the field's origin against the reference frame, columns"),
+    "dy": ("pix", "the same, rows"),
+    "rotation": ("deg", "rotation against the reference frame"),
+    "scale": ("", "scale against the reference frame"),
+    "match_rms": ("pix", "distance of the matched stars, root mean square"),
+    "masters": ("", "masters applied"),
+    "time_source": ("", "where the time came from"),
+    "band_source": ("", "where the band came from"),
+    "kind_source": ("", "where the kind came from"),
+}
+
+
+def frames_table(
+    lights: Sequence[Measured],
+    verdicts: Sequence[Verdict],
+    transparency: Mapping[str, tuple[float, float]],
+    others: Sequence[Exposure],
+    failures: Sequence[Failure],
+    unread: Sequence[tuple[str, str]],
+) -> Table:
+    """FRAMES: one row for every file of the night, also those that could not be used.
+
+    Parameters
+    ----------
+    lights, verdicts : sequences
+        Measured light frames, and what was decided about each.
+    transparency : mapping of path to (value, error)
+    others : sequence of Exposure
+        Calibration frames and frames of unknown kind.
+    failures : sequence of Failure
+        Frames that were tried and could not be used; `item` is the path.
+    unread : sequence of (path, reason)
+        Files that could not be read at all.
+    """
+    failed = {f.item: f.reason for f in failures}
+    rows = [
+        _light_row(light, verdict, transparency.get(light.detected.exposure.path, (nan, nan)))
+        for light, verdict in zip(lights, verdicts, strict=True)
+    ]
+    for exposure in others:
+        reason = failed.get(exposure.path, "")
+        refused = bool(reason) or exposure.kind == "unknown"
+        said = reason or ("kind unknown: not used" if refused else "; ".join(exposure.notes))
+        rows.append(_facts(exposure) | {"accepted": not refused, "reasons": said})
+    for path, reason in unread:
+        rows.append(_facts(Exposure(path=path)) | {"accepted": False, "reasons": reason})
+    names = [*FRAMES.names, *MORE]
+    blank = {c.name: "" if c.dtype is str else 0 if c.dtype is int else nan for c in FRAMES.columns}
+    columns = {n: [row.get(n, blank.get(n, "" if _is_text(n) else nan)) for row in rows] for n in names}
+    table = FRAMES.table(**columns)
+    for name, (unit, about) in MORE.items():
+        table[name].unit = unit or None
+        table[name].description = about
+    return table
+
+
+def _is_text(name: str) -> bool:
+    return name.endswith("_source") or name in ("target", "unit", "masters")
+
+
+def _facts(exposure: Exposure) -> dict[str, Any]:
+    source = exposure.sources.get
+    return {
+        "path": exposure.path,
+        "kind": exposure.kind,
+        "band": exposure.band,
+        "exptime": exposure.exptime,
+        "bjd_tdb": exposure.bjd_tdb,
+        "jd_utc": exposure.jd_utc,
+        "airmass": exposure.airmass,
+        "gain": exposure.gain,
+        "gain_err": exposure.gain_err,
+        "gain_source": source("gain", "unknown"),
+        "read_noise": exposure.read_noise,
+        "read_noise_err": exposure.read_noise_err,
+        "read_noise_source": source("read_noise", "unknown"),
+        "saturation": exposure.saturation,
+        "saturation_source": source("saturation", "unknown"),
+        "linearity": exposure.linearity,
+        "temperature": exposure.temperature,
+        "target": exposure.target,
+        "time_source": source("jd_utc", source("jd_start", "unknown")),
+        "band_source": source("band", "unknown"),
+        "kind_source": source("kind", "unknown"),
+    }
+
+
+def _light_row(light: Measured, verdict: Verdict, transparency: tuple[float, float]) -> dict[str, Any]:
+    detected, growth, transform = light.detected, light.growth, light.transform
+    row = _facts(detected.exposure) | {
+        "unit": detected.unit,
+        "sky": detected.sky,
+        "noise": detected.noise,
+        "fwhm": detected.psf.fwhm,
+        "elongation": detected.psf.elongation,
+        "n_stars": len(detected.stars),
+        "transparency": transparency[0],
+        "transparency_err": transparency[1],
+        "masters": ", ".join(detected.masters),
+        "accepted": verdict.accepted,
+        "reasons": "; ".join([*verdict.reasons, *detected.exposure.notes]),
+    }
+    if growth is not None:
+        row |= {
+            "aperture_radius": growth.radius,
+            "aperture_correction": growth.correction,
+            "aperture_correction_err": growth.correction_err,
+        }
+    if isinstance(transform, Transform):
+        row |= {
+            "dx": float(transform.matrix[0, 2]),
+            "dy": float(transform.matrix[1, 2]),
+            "rotation": transform.rotation,
+            "scale": transform.scale,
+            "match_rms": transform.rms,
+        }
+    return row
+
+
+def photometry_table(tables: Sequence[Table]) -> Table:
+    """PHOTOMETRY of all frames, one below the other."""
+    if not tables:
+        return PHOTOMETRY.empty()
+    plain = [Table(t, copy=False, meta={}) for t in tables]
+    return PHOTOMETRY.describe(vstack(plain, metadata_conflicts="silent", join_type="outer"))
+
+
+def observed_bands(lights: Sequence[Measured]) -> list[str]:
+    """Bands of the frames that were measured, in the order of their first."""
+    bands = [m.detected.exposure.band for m in lights if m.photometry is not None]
+    return list(dict.fromkeys(bands))
+
+
+def typical(values: Any) -> float:
+    """Median of the finite values; NaN where there is none."""
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    return float(np.median(known)) if known.size else nan

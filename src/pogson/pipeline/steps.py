@@ -1,0 +1,17 @@
+"""The steps of the pipeline, in order, by the name of their section in the settings."""
+
+from __future__ import annotations
+
+from pogson.pipeline.step import Step
+
+STEPS: dict[str, Step] = {
+    step.name: step
+    for step in (
+        Step("calibrate", "pogson.steps.calibrate.correct:calibrate_frame"),
+        Step("detect", "pogson.steps.detect.find:detect_stars"),
+        Step("judge", "pogson.steps.inspect.judge:judge_frames"),
+        Step("match", "pogson.steps.match.field:match_frames"),
+        Step("measure", "pogson.steps.measure.aperture:measure_aperture", ("at", "fwhm")),
+        Step("standardize", "pogson.steps.standardize.zeropoint:fit_zero_points"),
+    )
+}

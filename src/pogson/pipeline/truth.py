@@ -1,0 +1,165 @@
+"""A reduced night against the truth that a simulation wrote beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from pogson.core.flags import SPOILED, Star
+from pogson.io.tables import read_table
+
+Values = NDArray[np.float64]
+
+#: edges of the bins in signal-to-noise ratio
+SNR_EDGES = (10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+
+#: a true neighbour that sends more than this part of a star's flux into its surroundings spoils it
+CLEAN = 0.002
+
+
+@dataclass(frozen=True)
+class Pulls:
+    """(measured - true) / error of the stars in one bin.
+
+    `width` is from the quartiles of the middle 68 %: 1 where the errors are right; `width_err` its error.
+    """
+
+    low: float
+    high: float
+    n: int
+    mean: float
+    width: float
+    width_err: float
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What came back of what was put in.
+
+    Attributes
+    ----------
+    zero_points : Table
+        frame, band, true, measured, err, pull.
+    stars : mapping of band to (true, measured, err)
+        Mean magnitudes of clean stars.
+    bright_offset : mapping of band to float
+        Median of measured - true magnitude of clean stars with SNR > 200.
+    pulls : tuple of Pulls
+        Of the single measurements of clean stars, by SNR.
+    """
+
+    zero_points: Table
+    stars: dict[str, tuple[Values, Values, Values]]
+    bright_offset: dict[str, float]
+    pulls: tuple[Pulls, ...]
+
+
+def compare_with_truth(out: str | Path, night: str | Path) -> Recovery:
+    """Compare the products of a run with the tables that `pogson simulate` wrote.
+
+    Parameters
+    ----------
+    out : str or Path
+        Folder of the run.
+    night : str or Path
+        Folder of the simulated night.
+    """
+    true_stars = read_table(Path(night) / "truth" / "stars.ecsv")
+    true_frames = read_table(Path(night) / "truth" / "frames.ecsv")
+    stars = read_table(Path(out) / "stars.ecsv")
+    photometry = read_table(Path(out) / "photometry.parquet")
+    zero_points = read_table(Path(out) / "zeropoints.ecsv")
+    bands = [c.removeprefix("mag_") for c in true_stars.colnames if c.startswith("mag_")]
+    bands = [b for b in bands if f"mag_{b}" in stars.colnames]
+    rows, clean = _identify(stars, true_stars, bands)
+    recovered = {}
+    offsets = {}
+    for band in bands:
+        true = np.asarray(true_stars[f"mag_{band}"], float)[rows]
+        measured, err = (np.asarray(stars[f"mag_{band}{s}"], float) for s in ("", "_err"))
+        good = clean & np.isfinite(measured) & ((np.asarray(stars["flags"], int) & SPOILED) == 0)
+        recovered[band] = (true[good], measured[good], err[good])
+        bright = good & (err < 1.0857 / 200.0)
+        offsets[band] = float(np.median((measured - true)[bright])) if bright.any() else np.nan
+    points = _compare_zero_points(zero_points, true_frames)
+    return Recovery(points, recovered, offsets, _pulls(photometry, stars, true_stars, rows, clean, bands))
+
+
+def _identify(stars: Table, true: Table, bands: list[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Row of the true star for each star found, and which are alone and certain."""
+    dec = np.radians(np.asarray(true["dec"], float))
+
+    def plane(table: Table) -> Values:
+        ra = np.asarray(table["ra"], float) - np.median(np.asarray(true["ra"], float))
+        xy = np.column_stack([ra * np.cos(np.median(dec)), np.asarray(table["dec"], float)])
+        return np.nan_to_num(3600.0 * xy, nan=1e9)
+
+    mags = np.asarray(true[f"mag_{bands[0]}"], float)
+    tree = cKDTree(plane(true))
+    distance, rows = tree.query(plane(stars), k=6, distance_upper_bound=20.0)
+    first = np.where(np.isfinite(distance[:, 0]), rows[:, 0], 0)
+    neighbours = np.where(np.isfinite(distance), rows, 0)
+    light = 10.0 ** (-0.4 * (mags[neighbours] - mags[first][:, None]))
+    # a Moffat wing falls with about the fifth power of the distance
+    reach = np.clip(distance / 2.2, 0.5, None) ** -4.4
+    spill = np.where(np.isfinite(distance), light * reach, 0.0)[:, 1:].sum(1)
+    return first, (distance[:, 0] < 0.7) & (spill < CLEAN)
+
+
+def _compare_zero_points(zero_points: Table, true: Table) -> Table:
+    value = dict(zip(true["name"], true["zero_point"], strict=True))
+    names = [Path(str(f)).name for f in zero_points["frame"]]
+    expected = np.array([value.get(name, np.nan) for name in names])
+    measured = np.asarray(zero_points["zero_point"], float)
+    err = np.asarray(zero_points["zero_point_err"], float)
+    return Table(
+        {
+            "frame": names,
+            "band": zero_points["band"],
+            "true": expected,
+            "measured": measured,
+            "err": err,
+            "pull": (measured - expected) / err,
+        }
+    )
+
+
+def _pulls(
+    photometry: Table,
+    stars: Table,
+    true: Table,
+    rows: NDArray[np.int64],
+    clean: NDArray[np.bool_],
+    bands: list[str],
+) -> tuple[Pulls, ...]:
+    index: Mapping[int, int] = {int(s): i for i, s in enumerate(stars["id"])}
+    at = np.array([index[int(s)] for s in photometry["star"]])
+    flags = np.asarray(photometry["flags"], int)
+    usable = clean[at] & ((flags & (SPOILED | int(Star.NEIGHBOR | Star.FEW_SKY | Star.NO_COLOR))) == 0)
+    pull = np.full(len(photometry), np.nan)
+    snr = np.full(len(photometry), np.nan)
+    band_of = np.asarray(photometry["band"], str)
+    mag, err = (np.asarray(photometry[name], float) for name in ("mag", "mag_err"))
+    for band in bands:
+        mine = usable & (band_of == band) & np.isfinite(mag)
+        truth = np.asarray(true[f"mag_{band}"], float)[rows[at[mine]]]
+        # compare fluxes: magnitudes of faint stars are skewed
+        ratio = 10.0 ** (-0.4 * (mag[mine] - truth))
+        relative = err[mine] / 1.0857362
+        pull[mine] = (ratio - 1.0) / (relative * ratio)
+        snr[mine] = 1.0 / (relative * ratio) * ratio**0.5  # near that of the true flux
+    found = []
+    for low, high in zip(SNR_EDGES, SNR_EDGES[1:], strict=False):
+        values = pull[(snr >= low) & (snr < high) & np.isfinite(pull)]
+        if len(values) >= 20:
+            a, b = np.percentile(values, [15.865, 84.135])
+            found.append(
+                Pulls(low, high, len(values), float(values.mean()), (b - a) / 2, 0.92 / np.sqrt(len(values)))
+            )
+    return tuple(found)

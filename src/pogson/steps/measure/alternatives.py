@@ -1,0 +1,135 @@
+"""Sums over a box, and over the pixels of a box that stand out: other ways to measure, for comparison.
+
+Both are how one measures by hand. The box wastes signal-to-noise on empty pixels, the mask
+loses light, and more of it from fainter stars: use `measure_aperture` for results.
+"""
+
+from __future__ import annotations
+
+from math import inf, nan
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.flags import Star
+from pogson.core.frame import Frame
+from pogson.core.transform import Transform
+from pogson.core.units import Fwhms, Pixels, Sigma
+from pogson.steps.measure.annulus import block_stars, measure_annulus
+from pogson.steps.measure.aperture import FILLED
+from pogson.steps.measure.stars import locate_stars
+
+
+def measure_box(
+    frame: Frame,
+    field: Table,
+    *,
+    at: Transform | None = None,
+    half_width: Pixels = 10.0,
+    annulus_inner: Fwhms = 4.0,
+    annulus_outer: Fwhms = 7.0,
+    fwhm: Pixels = nan,
+) -> Table:
+    """Sum all pixels of a box around each star, above the local sky.
+
+    Parameters
+    ----------
+    frame : Frame
+        Calibrated frame, sky not subtracted.
+    field : Table
+        Stars: id, x, y, and flux where it is known.
+    at : Transform or None
+        From the field's pixels to this frame's.
+    half_width : float
+        The box reaches this far from the star's pixel, to either side.
+    annulus_inner, annulus_outer : float
+        Radii of the sky annulus.
+    fwhm : float
+        Full width at half maximum of the stars; NaN takes it from the field.
+
+    Returns
+    -------
+    Table
+        star, x, y, flux, flux_err, n_pixels, sky, flags. The error holds the variance of every pixel
+        once, and the error of the sky level times the number of pixels.
+    """
+    return _sum(frame, field, at, half_width, -inf, annulus_inner, annulus_outer, fwhm)
+
+
+def measure_mask(
+    frame: Frame,
+    field: Table,
+    *,
+    at: Transform | None = None,
+    half_width: Pixels = 10.0,
+    threshold: Sigma = 2.0,
+    annulus_inner: Fwhms = 4.0,
+    annulus_outer: Fwhms = 7.0,
+    fwhm: Pixels = nan,
+) -> Table:
+    """Sum the pixels of a box that stand above the local sky by a number of its standard deviations.
+
+    Parameters
+    ----------
+    frame : Frame
+        Calibrated frame, sky not subtracted.
+    field : Table
+        Stars: id, x, y, and flux where it is known.
+    at : Transform or None
+        From the field's pixels to this frame's.
+    half_width : float
+        The box reaches this far from the star's pixel, to either side.
+    threshold : float
+        Lowest pixel that counts, in standard deviations of the sky around the star.
+    annulus_inner, annulus_outer : float
+        Radii of the sky annulus.
+    fwhm : float
+        Full width at half maximum of the stars; NaN takes it from the field.
+
+    Returns
+    -------
+    Table
+        As from `measure_box`. The error is that of the sum; the light below the threshold, and
+        the noise peaks above it, are a bias that depends on brightness and that no error holds.
+    """
+    return _sum(frame, field, at, half_width, threshold, annulus_inner, annulus_outer, fwhm)
+
+
+def _sum(
+    frame: Frame,
+    field: Table,
+    at: Transform | None,
+    half_width: float,
+    threshold: float,
+    annulus_inner: float,
+    annulus_outer: float,
+    fwhm: float,
+) -> Table:
+    stars = locate_stars(field, at, fwhm)
+    inner, outer = annulus_inner * stars.fwhm, annulus_outer * stars.fwhm
+    blocked = block_stars(frame, stars.x, stars.y, stars.flux, fwhm=stars.fwhm, beta=stars.beta, limit=inner)
+    sky = measure_annulus(frame, stars.x, stars.y, blocked, inner=inner, outer=outer)
+    n = len(stars.x)
+    flux, flux_err, pixels = np.full(n, nan), np.full(n, nan), np.zeros(n, int)
+    flags = np.full(n, int(Star.INCOMPLETE))
+    reach = int(half_width)
+    ny, nx = frame.shape
+    for s in range(n):
+        if not np.isfinite(stars.x[s] + stars.y[s]):
+            continue
+        i, j = round(stars.x[s]), round(stars.y[s])
+        if i < reach or j < reach or i + reach >= nx or j + reach >= ny:
+            flags[s] |= int(Star.EDGE)
+            continue
+        box = np.s_[j - reach : j + reach + 1, i - reach : i + reach + 1]
+        light = frame.data[box].astype(float) - sky.level[s]
+        if np.any(frame.mask[box] & FILLED) or not np.isfinite(light).all():
+            continue
+        chosen = light > threshold * sky.sigma[s] if threshold > -inf else np.ones(light.shape, bool)
+        pixels[s] = chosen.sum()
+        flux[s] = light[chosen].sum()
+        noise = frame.variance[box][chosen].sum(dtype=float)
+        flux_err[s] = np.sqrt(noise + (pixels[s] * sky.level_err[s]) ** 2)
+        flags[s] = 0
+    values = {"flux": flux, "flux_err": flux_err, "n_pixels": pixels, "sky": sky.level, "flags": flags}
+    return Table({"star": stars.id, "x": stars.x, "y": stars.y, **values})
