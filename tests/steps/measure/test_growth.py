@@ -1,0 +1,111 @@
+"""The aperture correction brings every aperture to the total light, or says that it cannot."""
+
+import numpy as np
+import pytest
+from measured_scene import clean, grid, light, moffat, observe, table
+
+from pogson.core.flags import Pixel
+from pogson.kernels.overlap import circle_pixel_overlap
+from pogson.steps.measure.aperture import measure_aperture
+from pogson.steps.measure.growth import fit_growth
+from pogson.steps.measure.profile import displaced_light, enclosed_light, surface_radius
+
+
+def scene(seed, fwhm, beta, n=8):
+    rng = np.random.default_rng(seed)
+    x, y, side = grid(rng, n, pitch=70.0)
+    flux = 10.0 ** rng.uniform(3.5, 5.5, len(x))
+    image = light((side, side), x, y, flux, fwhm, beta)
+    return rng, image, table(x, y, flux)
+
+
+@pytest.mark.parametrize("fwhm, beta", [(2.0, 2.5), (3.5, 2.5), (2.0, 3.0), (3.5, 4.5), (3.5, np.nan)])
+def test_the_correction_is_right_within_its_error(fwhm, beta):
+    pulls = []
+    for seed in range(6):
+        rng, image, field = scene(seed, fwhm, beta)
+        inside = measure_aperture(clean(image), field, fwhm=fwhm)["flux"] / field["flux"]
+        growth = fit_growth(observe(image, rng), field, fwhm=fwhm)
+        assert growth.n > 20 and growth.reason == "" and growth.correction_err < 0.006
+        pulls.append((growth.correction - 2.5 * np.log10(np.median(inside))) / growth.correction_err)
+    assert np.max(np.abs(pulls)) < 2.5
+    assert abs(np.mean(pulls)) < 1.2
+
+
+def test_the_light_beyond_the_reference_is_that_of_the_profile():
+    rng, image, field = scene(3, 3.5, 2.5)
+    growth = fit_growth(observe(image, rng), field, fwhm=3.5)
+    assert growth.beta == pytest.approx(2.5, abs=0.2)
+    assert growth.beyond == pytest.approx(1.0 - enclosed_light(4.0, 1.0, 2.5), abs=0.004)
+    assert growth.reference_radius == pytest.approx(14.0)
+    assert np.all(np.diff(growth.fraction) > 0.0)
+
+
+def test_one_radius_for_two_seeings_shifts_magnitudes_until_both_are_corrected():
+    corrected, raw = [], []
+    for fwhm in (3.0, 4.2):  # two filters, the aperture of the first for both
+        rng, image, field = scene(4, fwhm, 3.0)
+        frame = observe(image, rng)
+        stars = measure_aperture(frame, field, radius_pixels=4.5, fwhm=fwhm)
+        growth = fit_growth(frame, field, radius_pixels=4.5, fwhm=fwhm)
+        mag = -2.5 * np.log10(stars["flux"] / field["flux"])
+        bright = np.asarray(field["flux"]) > 3e4
+        raw.append(np.median(mag[bright]))
+        corrected.append(raw[-1] + growth.correction)
+    assert raw[1] - raw[0] > 0.1
+    assert corrected[1] - corrected[0] == pytest.approx(0.0, abs=0.006)
+    assert corrected[0] == pytest.approx(0.0, abs=0.006)
+
+
+@pytest.mark.parametrize("n", [400, 1500, 3000, 8000])
+def test_a_crowd_gives_a_true_correction_or_none(n):
+    rng = np.random.default_rng(n)
+    x, y = rng.uniform(0, 500, (2, n))
+    flux = 10.0 ** rng.uniform(2.5, 5.5, n)
+    image = light((500, 500), x, y, flux, 3.0, 3.0)
+    known = flux > 1500.0  # the fainter half is not in the list
+    field = table(x[known], y[known], flux[known], moffat(3.0))
+    growth = fit_growth(observe(image, rng), field)
+    if growth.n:
+        truth = 2.5 * np.log10(displaced_light(np.zeros(1), 4.5, 3.06, 3.0)[0])
+        assert abs(growth.correction - truth) < 3.0 * np.hypot(growth.correction_err, 0.002)
+    else:
+        assert n > 1500
+        assert np.isnan(growth.correction) and "needed: no aperture correction" in growth.reason
+
+
+def test_spoiled_and_deviant_stars_do_not_enter():
+    rng, image, field = scene(5, 3.0, 3.0)
+    frame = observe(image, rng)
+    before = fit_growth(frame, field, fwhm=3.0)
+    brightest = np.argsort(field["flux"])[-6:]
+    for s in brightest[:3]:
+        frame.mask[round(field["y"][s]), round(field["x"][s])] = Pixel.SATURATED
+    for s in brightest[3:]:  # an unknown neighbour
+        frame.data[round(field["y"][s]) + 8, round(field["x"][s])] += 0.2 * field["flux"][s]
+    after = fit_growth(frame, field, fwhm=3.0)
+    assert after.n <= before.n - 6
+    assert after.correction == pytest.approx(before.correction, abs=3.0 * before.correction_err)
+
+
+def test_too_few_stars_are_told():
+    rng, image, field = scene(6, 3.0, 3.0, n=2)
+    field["flux"][:] = 100.0
+    growth = fit_growth(observe(np.zeros_like(image), rng), field, fwhm=3.0)
+    assert np.isnan(growth.correction) and growth.n == 0
+    assert growth.reason == "0 isolated bright stars, 3 needed: no aperture correction"
+
+
+@pytest.mark.parametrize("beta", [2.5, 4.0, np.nan])
+def test_profiles_agree_with_themselves(beta):
+    assert enclosed_light(1e4, 3.0, beta) == pytest.approx(1.0, abs=1e-4)
+    assert displaced_light(np.zeros(1), 4.0, 3.0, beta)[0] == pytest.approx(
+        enclosed_light(4.0, 3.0, beta), abs=0.003
+    )
+    image = light((201, 201), 100.0, 100.0, 1e6, 6.0, beta) / 1e6
+    for distance in (5.0, 14.0):
+        window = [(j, i) for j in range(90, 111) for i in range(int(90 + distance), int(112 + distance))]
+        inside = sum(circle_pixel_overlap(i - 100 - distance, j - 100, 9.0) * image[j, i] for j, i in window)
+        assert displaced_light(np.array([distance]), 9.0, 6.0, beta)[0] == pytest.approx(inside, abs=0.004)
+    radius = float(surface_radius(image[100, 110], 6.0, beta))
+    assert radius == pytest.approx(10.0, abs=0.1)
