@@ -16,9 +16,17 @@ from pogson.io.wcs import read_wcs
 
 START = 2458606.5 + (9 * 3600 + 3 * 60 + 11) / 86400
 WCS = {
-    "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 250.42, "CRVAL2": 36.46, "CRPIX1": 512.0, "CRPIX2": 512.0,
-    "CD1_1": -1.85e-4, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 1.85e-4,
-}  # fmt: skip
+    "CTYPE1": "RA---TAN",
+    "CTYPE2": "DEC--TAN",
+    "CRVAL1": 250.42,
+    "CRVAL2": 36.46,
+    "CRPIX1": 512.0,
+    "CRPIX2": 512.0,
+    "CD1_1": -1.85e-4,
+    "CD1_2": 0.0,
+    "CD2_1": 0.0,
+    "CD2_2": 1.85e-4,
+}
 
 
 def expose(path="night/a.fits", shape=(100, 200), overrides=None, **cards):
@@ -161,10 +169,10 @@ def test_a_rounded_julian_date_is_no_disagreement():
         ({"EXPTIME": 1.0}, "n/Dark_ASIImg_5sec_frame0001.fit", "dark", "file name"),
         ({"EXPTIME": 1.0}, "night/darks/0001.fit", "dark", "folder name"),
         ({"EXPTIME": 0.0}, "n/0001.fit", "bias", "exposure time 0"),
-        ({"EXPTIME": 9.0, "OBJECT": "M13"}, "n/0001.fit", "light", "it has a target or a pointing, and nothing says otherwise"),
+        ({"EXPTIME": 9.0, "OBJECT": "M13"}, "n/0001.fit", "light", "has a target, and no other kind is told"),
         ({"EXPTIME": 9.0}, "n/0001.fit", "unknown", "unknown"),
     ],
-)  # fmt: skip
+)
 def test_the_kind_of_a_frame_is_told_by_cards_names_or_length(cards, path, kind, source):
     exposure = expose(path=path, **cards)
     assert (exposure.kind, exposure.sources["kind"]) == (kind, source)
@@ -292,16 +300,27 @@ def test_pedestals_are_subtracted_whatever_their_sign():
 
 @pytest.mark.parametrize(
     ("cards", "celsius"),
-    [({"CCD__TEMP": -25.0}, -25.0), ({"CAMTEMP": (272.0, "Kelvin")}, -1.15), ({"CCD__TEMP": 180.2}, -92.95), ({"CAMTEMP": "11 C"}, 11.0)],
-)  # fmt: skip
+    [
+        ({"CCD__TEMP": -25.0}, -25.0),
+        ({"CAMTEMP": (272.0, "Kelvin")}, -1.15),
+        ({"CCD__TEMP": 180.2}, -92.95),
+        ({"CAMTEMP": "11 C"}, 11.0),
+    ],
+)
 def test_temperatures_are_in_celsius(cards, celsius):
     assert expose(**cards).temperature == pytest.approx(celsius)
 
 
 @pytest.mark.parametrize(
     ("cards", "binning"),
-    [({"XBINNING": 2, "YBINNING": 2}, (2, 2)), ({"CCDSUM": "2 1"}, (2, 1)), ({"BINNING": "3x3"}, (3, 3)), ({"BINNING": 2}, (2, 2)), ({}, (1, 1))],
-)  # fmt: skip
+    [
+        ({"XBINNING": 2, "YBINNING": 2}, (2, 2)),
+        ({"CCDSUM": "2 1"}, (2, 1)),
+        ({"BINNING": "3x3"}, (3, 3)),
+        ({"BINNING": 2}, (2, 2)),
+        ({}, (1, 1)),
+    ],
+)
 def test_binning_is_read_in_all_dialects(cards, binning):
     assert expose(**cards).binning == binning
 
@@ -348,8 +367,16 @@ def test_sections_of_a_frame_that_was_trimmed_are_ignored_and_said():
 
 @pytest.mark.parametrize(
     "cards",
-    [{"CALSTAT": "BDF"}, {"RLEVEL": 91}, {"BUNIT": "electron"}, {"STACKCNT": 12}, {"FLATCOR": "done"}, {"HISTORY": " Process Calibrate"}, {"CALIBRAT": True}],
-)  # fmt: skip
+    [
+        {"CALSTAT": "BDF"},
+        {"RLEVEL": 91},
+        {"BUNIT": "electron"},
+        {"STACKCNT": 12},
+        {"FLATCOR": "done"},
+        {"HISTORY": " Process Calibrate"},
+        {"CALIBRAT": True},
+    ],
+)
 def test_calibrated_frames_are_recognised(cards):
     exposure = expose(EXPTIME=5.0, **cards)
     assert exposure.reduced
@@ -423,9 +450,13 @@ def test_the_site_of_the_settings_wins():
 
 HAT_P_32 = {
     "DATE__OBS": ("2017-12-19T20:18:12.281-0700", "Start date & time of observation, LT"),
-    "UT__OBS": "2017-12-20T03:18:12.281-0000", "EXPTIME": 60.0, "OBJECT": "HATP-32", "RA": (31.312099, "02:05.25"),
-    "DEC": 46.769087, "LATITUDE": 31.68,
-}  # fmt: skip
+    "UT__OBS": "2017-12-20T03:18:12.281-0000",
+    "EXPTIME": 60.0,
+    "OBJECT": "HATP-32",
+    "RA": (31.312099, "02:05.25"),
+    "DEC": 46.769087,
+    "LATITUDE": 31.68,
+}
 
 
 def test_a_longitude_counted_west_is_found_out_by_the_altitude_of_the_target():
@@ -513,16 +544,60 @@ def test_distortion_is_kept_when_whole_and_dropped_when_damaged():
 # anything at all
 
 KEYS = (
-    "EXPTIME", "EXPOSURE", "DATE-OBS", "TIME-OBS", "UT", "MJD-OBS", "JD", "IMAGETYP", "PICTTYPE", "FILTER", "GAIN",
-    "EGAIN", "RDNOISE", "SATURATE", "PEDESTAL", "XBINNING", "CCDSUM", "CCD-TEMP", "XPIXSZ", "FOCALLEN", "SITELAT",
-    "SITELONG", "OBSGEO-X", "RA", "DEC", "OBJCTRA", "OBJCTDEC", "AIRMASS", "TRIMSEC", "BIASSEC", "BAYERPAT", "TIMESYS",
-    "CRVAL1", "CRVAL2", "CRPIX1", "CD1_1", "A_ORDER", "A_2_0", "RLEVEL", "CALSTAT", "BUNIT", "TIMEPIXR", "DATE-AVG",
-)  # fmt: skip
+    "EXPTIME",
+    "EXPOSURE",
+    "DATE-OBS",
+    "TIME-OBS",
+    "UT",
+    "MJD-OBS",
+    "JD",
+    "IMAGETYP",
+    "PICTTYPE",
+    "FILTER",
+    "GAIN",
+    "EGAIN",
+    "RDNOISE",
+    "SATURATE",
+    "PEDESTAL",
+    "XBINNING",
+    "CCDSUM",
+    "CCD-TEMP",
+    "XPIXSZ",
+    "FOCALLEN",
+    "SITELAT",
+    "SITELONG",
+    "OBSGEO-X",
+    "RA",
+    "DEC",
+    "OBJCTRA",
+    "OBJCTDEC",
+    "AIRMASS",
+    "TRIMSEC",
+    "BIASSEC",
+    "BAYERPAT",
+    "TIMESYS",
+    "CRVAL1",
+    "CRVAL2",
+    "CRPIX1",
+    "CD1_1",
+    "A_ORDER",
+    "A_2_0",
+    "RLEVEL",
+    "CALSTAT",
+    "BUNIT",
+    "TIMEPIXR",
+    "DATE-AVG",
+)
 ANYTHING = st.one_of(
-    st.none(), st.booleans(), st.integers(-(10**9), 10**9), st.floats(allow_nan=False, allow_infinity=False),
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**9), 10**9),
+    st.floats(allow_nan=False, allow_infinity=False),
     st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40),
-    st.sampled_from(["2019-05-03T09:03:11", "1,5", "-105 49 13", "[1:5,1:5]", "N/A", "RA---TAN", "25:61:99", "24:00:00"]),
-)  # fmt: skip
+    st.sampled_from(
+        ["2019-05-03T09:03:11", "1,5", "-105 49 13", "[1:5,1:5]", "N/A", "RA---TAN", "25:61:99", "24:00:00"]
+    ),
+)
 
 
 @settings(max_examples=300, deadline=None)

@@ -169,6 +169,9 @@ def _stored(layout: Layout, hdu: Hdu) -> tuple[NDArray[Any], float, float, bool]
     if hdu.bitpix == 16:
         return _load(layout, hdu, np.dtype(np.uint16)).reshape(plane), scale, zero, True
     values = _load(layout, hdu, np.dtype(TYPES[hdu.bitpix])).reshape(plane)
+    if hdu.bitpix in (32, 64) and (scale, zero) != (1.0, 0.0):
+        # unsigned integers are stored minus 2^31: single precision must not see the big numbers
+        return (values * scale + zero).astype(np.float32), 1.0, 0.0, False
     return values.astype(values.dtype.newbyteorder("=")), scale, zero, False
 
 
@@ -227,16 +230,21 @@ def _scaling(path: Path, hdu: Hdu, key: str, default: float) -> float:
 
 def _lost(hdu: Hdu, pixels: NDArray[Any]) -> NDArray[np.uint16] | None:
     """Mask of pixels that are blank or not a number; None where there are none."""
-    if pixels.dtype.kind == "f":
+    blank = hdu.header.get("BLANK") if hdu.bitpix > 0 and not hdu.tiled else None
+    if pixels.dtype.kind == "f" and blank is None:
         # a sum is finite when all are: one fast pass for the usual case
-        if np.isfinite(np.add.reduce(pixels, axis=None)):
-            return None
+        with np.errstate(all="ignore"):
+            if np.isfinite(np.add.reduce(pixels, axis=None)):
+                return None
         lost = ~np.isfinite(pixels)
     else:
-        blank = hdu.header.get("BLANK")
-        if hdu.tiled or not isinstance(blank, int):
+        if not isinstance(blank, int):
             return None
-        lost = (pixels.view(">i2") if hdu.bitpix == 16 else pixels) == blank
+        if pixels.dtype.kind == "f":
+            scaled = blank * number(hdu.header.get("BSCALE", 1)) + number(hdu.header.get("BZERO", 0))
+            lost = pixels == np.float32(scaled)
+        else:
+            lost = (pixels.view(">i2") if hdu.bitpix == 16 else pixels) == blank
     return np.where(lost, np.uint16(_LOST), np.uint16(0)) if lost.any() else None
 
 

@@ -70,7 +70,7 @@ def read_kind(header: Header, path: str, exptime: float, pointed: bool) -> Kind:
     if exptime == 0:
         return Kind("bias", "exposure time 0")
     if pointed and (exptime > 0 or not isfinite(exptime)):
-        return Kind("light", "it has a target or a pointing, and nothing says otherwise")
+        return Kind("light", "has a target, and no other kind is told")
     return Kind(notes=("no card and no name tells what kind of frame this is",))
 
 
