@@ -178,7 +178,7 @@ def mesh_row(mesh, y, ny, row):
         slope = ((1.0 - t) * mesh[r, c + 1] + t * mesh[below, c + 1] - left) * n_columns / nx
         base = np.float32(left + slope * (0.5 - (c + 0.5) * nx / n_columns))
         rise = np.float32(slope)
-        start, stop = stop, int((c + 1.5) * nx / n_columns) if c < n_columns - 2 else nx
+        start, stop = stop, math.ceil((c + 1.5) * nx / n_columns - 0.5) if c < n_columns - 2 else nx
         for x in range(start, stop):
             row[x] = base + rise * np.float32(x)
 

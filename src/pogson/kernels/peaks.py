@@ -184,8 +184,8 @@ LONGEST = 64  # a run of saturated pixels is not followed further
 def saturated_groups(data, mask, bits):
     """Groups of saturated pixels, each with the place where it is widest.
 
-    A star that bleeds is widest at the star: each pixel weighs as the cube of the shorter of the
-    runs of saturated pixels through it, along x and along y.
+    A star that bleeds is widest at the star: each pixel weighs as the fifth power of the shorter of
+    the runs of saturated pixels through it, along x and along y.
 
     Parameters
     ----------
@@ -262,9 +262,9 @@ def _describe_group(data, mask, bits, xs, ys):
             up += 1
         run = min(right - left, up - down) + 1
         core = max(core, run)
-        weight += float(run) ** 3
-        wx += float(run) ** 3 * x
-        wy += float(run) ** 3 * y
+        weight += float(run) ** 5
+        wx += float(run) ** 5 * x
+        wy += float(run) ** 5 * y
         if math.isfinite(data[y, x]):
             top = max(top, data[y, x])
             total += data[y, x]

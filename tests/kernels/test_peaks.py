@@ -1,0 +1,104 @@
+"""Peaks, their sums, neighbours and groups of saturated pixels against slow twins."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+
+from pogson.kernels.peaks import find_peaks, measure_peaks, neighbours, saturated_groups
+
+
+def slow_peaks(image, floor, reach):
+    whole = int(reach)
+    found = []
+    for y in range(1, image.shape[0] - 1):
+        for x in range(1, image.shape[1] - 1):
+            if not image[y, x] > floor:
+                continue
+            near = [
+                (j, i)
+                for j in range(max(0, y - whole), min(image.shape[0], y + whole + 1))
+                for i in range(max(0, x - whole), min(image.shape[1], x + whole + 1))
+                if (i - x) ** 2 + (j - y) ** 2 <= reach**2 and (j, i) != (y, x)
+            ]
+            if all(image[y, x] > image[p] or (image[y, x] == image[p] and (y, x) < p) for p in near):
+                found.append((x, y))
+    return found
+
+
+@settings(deadline=None, max_examples=60)
+@given(arrays(np.float32, (9, 40), elements=st.integers(-3, 6)), st.sampled_from([1.5, 2.0, 3.2]))
+def test_peaks_are_those_of_the_slow_twin(image, reach):
+    x, y = find_peaks(image, np.ones((1, 1), np.float32), 2.0, reach)
+    assert list(zip(x, y, strict=True)) == slow_peaks(image, 2.0, reach)
+
+
+def test_a_thousand_peaks_do_not_overflow_the_first_buffer():
+    image = np.zeros((101, 101), np.float32)
+    image[2::3, 2::3] = 1
+    assert len(find_peaks(image, np.ones((1, 1), np.float32), 0.5, 1.5)[0]) == 33 * 33
+
+
+def test_sums_about_a_peak_are_those_of_the_slow_twin():
+    rng = np.random.default_rng(1)
+    data = rng.normal(100, 10, (30, 30)).astype(np.float32)
+    mask = (rng.uniform(size=data.shape) < 0.1).astype(np.uint16) * 2
+    stamps = rng.normal(size=(2, 5, 5))
+    x, y = np.array([7, 20]), np.array([9, 15])
+    top, sums, bits = measure_peaks(data, mask, 2, np.array([100.0, 90.0]), x, y, stamps, 2.0)
+    for s, level in enumerate([100.0, 90.0]):
+        part = np.s_[y[s] - 2 : y[s] + 3, x[s] - 2 : x[s] + 3]
+        signal = np.where(mask[part] > 0, 0, data[part].astype(float) - level)
+        np.testing.assert_allclose(sums[:, s], (stamps * signal).sum(axis=(1, 2)), rtol=1e-4)
+        assert top[s] == pytest.approx(np.where(mask[part] > 0, -1e9, signal)[1:4, 1:4].max(), rel=1e-5)
+        j, i = np.indices((5, 5)) - 2
+        assert bits[s] == (2 if (mask[part] > 0)[i**2 + j**2 <= 4].any() else 0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_neighbours_are_those_of_all_pairs(seed):
+    rng = np.random.default_rng(seed)
+    x, y, flux = rng.uniform(0, 50, 80), np.sort(rng.uniform(0, 50, 80)), rng.uniform(1, 100, 80)
+    distance, ratio = neighbours(x, y, flux, 6.0)
+    apart = np.hypot(x[:, None] - x, y[:, None] - y)
+    near = (apart <= 6) & ~np.eye(80, dtype=bool)
+    np.testing.assert_allclose(distance, np.where(near, apart, np.inf).min(axis=1))
+    np.testing.assert_allclose(ratio, np.where(near, flux / flux[:, None], 0).max(axis=1))
+
+
+def test_saturated_groups_are_those_that_labelling_finds():
+    rng = np.random.default_rng(2)
+    mask = np.zeros((60, 60), np.uint16)
+    for x, y, r in ((10, 12, 4), (40, 45, 2), (50, 8, 0.5)):
+        j, i = np.indices(mask.shape)
+        mask[(i - x) ** 2 + (j - y) ** 2 <= r * r] = 4
+    data = rng.uniform(100, 200, mask.shape).astype(np.float32)
+    groups = saturated_groups(data, mask, 4)
+    labels, n = ndimage.label(mask, np.ones((3, 3)))
+    assert len(groups) == n
+    for x, y, area, core, top, total, border in groups:
+        own = labels == labels[round(y), round(x)]
+        assert (x, y) == pytest.approx(ndimage.center_of_mass(own)[::-1], abs=1e-6)
+        assert area == own.sum()
+        assert core == own.any(axis=0).sum()
+        assert top == data[own].max()
+        assert total == pytest.approx(data[own].sum(dtype=float), rel=1e-6)
+        rim = [  # a pixel that touches two of the group counts twice
+            data[j + b, i + a]
+            for j, i in np.argwhere(own)
+            for b, a in ((0, 1), (0, -1), (1, 0), (-1, 0))
+            if not own[j + b, i + a]
+        ]
+        assert border == pytest.approx(np.mean(rim), rel=1e-6)
+
+
+def test_a_star_that_bleeds_is_where_it_is_widest():
+    mask = np.zeros((200, 60), np.uint16)
+    j, i = np.indices(mask.shape)
+    mask[(i - 30) ** 2 + (j - 60) ** 2 <= 64] = 4
+    mask[60:190, 29:32] = 8
+    (group,) = saturated_groups(np.ones(mask.shape, np.float32), mask, 12)
+    assert (mask & 12 > 0).nonzero()[0].mean() > 75  # the plain centre of the group is far down the trail
+    assert group[:2] == pytest.approx((30, 60), abs=0.7)
