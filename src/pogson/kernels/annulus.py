@@ -3,11 +3,12 @@
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, uintp
 
 from pogson.kernels.stats import clipped_width, mean_std, quickselect
 
 BINS = 256
+ALL, CORES = np.uint8(7), np.uint8(3)  # bits of `blocked` to keep out of
 HALF_RANGE = 8.0  # of the histogram, in standard deviations
 
 
@@ -56,13 +57,13 @@ def annulus_sky(data, blocked, x, y, inner, outer, kappa, min_pixels):
         if not (-wide <= x[s] <= nx + wide and -wide <= y[s] <= ny + wide):
             attempt[s] = 3
             continue
-        found = _collect(data, blocked, 7, x[s], y[s], inner, outer, values)
+        found = _collect(data, blocked, ALL, x[s], y[s], inner, outer, values)
         if found < min_pixels:
             attempt[s] = 1
-            found = _collect(data, blocked, 3, x[s], y[s], inner, outer, values)
+            found = _collect(data, blocked, CORES, x[s], y[s], inner, outer, values)
         if found < min_pixels:
             attempt[s] = 2
-            found = _collect(data, blocked, 3, x[s], y[s], inner, wide, values)
+            found = _collect(data, blocked, CORES, x[s], y[s], inner, wide, values)
         if found < min_pixels:
             attempt[s] = 3
         if found >= 3:
@@ -104,10 +105,10 @@ def clipped_level(values, n, kappa, shrink, counts, room):
         return start, start, 0.0, n
     base, inverse = start - HALF_RANGE * width, BINS / (2.0 * HALF_RANGE * width)
     counts[:] = 0
-    for i in range(n):
+    for i in range(uintp(n)):
         place = (values[i] - base) * inverse
         if 0.0 <= place < BINS:
-            counts[int(place)] += 1
+            counts[uintp(place)] += 1
     low, high = _clip_histogram(counts, kappa, shrink)
 
     used, before = 0, 0
@@ -117,17 +118,18 @@ def clipped_level(values, n, kappa, shrink, counts, room):
     while before + counts[middle] <= used // 2:
         before += counts[middle]
         middle += 1
-    total, square, near = 0.0, 0.0, 0
-    for i in range(n):
+    total, square, near = 0.0, 0.0, uintp(0)
+    for i in range(uintp(n)):
         value = float(values[i])
         place = (value - base) * inverse
         if low <= place < high:
-            total += value - start
-            square += (value - start) ** 2
+            off = value - start
+            total += off
+            square += off * off
             # without a branch: half of all guesses which way it goes would be wrong
             room[near] = values[i]
-            near += int(place) == middle
-    median = float(quickselect(room, 0, near, used // 2 - before))
+            near += uintp(int(place) == middle)
+    median = float(quickselect(room, 0, np.int64(near), used // 2 - before))
     mean = total / used
     sigma = math.sqrt(max(square - used * mean * mean, 0.0) / max(used - 1, 1)) / shrink
     same, smaller = 0, before
@@ -201,22 +203,24 @@ def _quantile(counts, low, high, target):
 def _collect(data, blocked, bits, cx, cy, inner, outer, values):
     """Copy the free, finite pixels of an annulus into `values`; return how many."""
     ny, nx = data.shape
-    found = 0
-    for j in range(max(0, math.ceil(cy - outer)), min(ny, math.floor(cy + outer) + 1)):
-        dy = j - cy
-        half = math.sqrt(max(outer * outer - dy * dy, 0.0))
-        gap = math.sqrt(inner * inner - dy * dy) if abs(dy) < inner else 0.0
-        start, stop = max(0, math.ceil(cx - half)), min(nx, math.floor(cx + half) + 1)
+    found = uintp(0)  # unsigned indices cannot count from the end: twice as fast
+    for row in range(max(0, math.ceil(cy - outer)), min(ny, math.floor(cy + outer) + 1)):
+        j = uintp(row)
+        dy2 = (row - cy) ** 2
+        half = math.sqrt(max(outer * outer - dy2, 0.0))
+        start = max(0, math.ceil(cx - half))
+        stop = max(start, min(nx, math.floor(cx + half) + 1))
         left, right = stop, stop
-        if gap > 0.0:
+        if dy2 < inner * inner:
+            gap = math.sqrt(inner * inner - dy2)
             left = min(stop, max(start, math.floor(cx - gap) + 1))
             right = min(stop, max(left, math.ceil(cx + gap)))
-        for i in range(start, left):
+        for i in range(uintp(start), uintp(left)):
             value = data[j, i]
             values[found] = value
-            found += (blocked[j, i] & bits) == 0 and value - value == 0.0
-        for i in range(right, stop):
+            found += uintp((blocked[j, i] & bits) == 0) & uintp(value - value == np.float32(0.0))
+        for i in range(uintp(right), uintp(stop)):
             value = data[j, i]
             values[found] = value
-            found += (blocked[j, i] & bits) == 0 and value - value == 0.0
-    return found
+            found += uintp((blocked[j, i] & bits) == 0) & uintp(value - value == np.float32(0.0))
+    return np.int64(found)

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, uintp
 
 from pogson.kernels.overlap import circle_pixel_overlap
 
@@ -99,9 +99,10 @@ def sum_apertures(
         spoiled[:] = False
         n_bad = 0
         highest = -math.inf
-        for j in range(y0, y1):
-            for i in range(x0, x1):
-                dx, dy = i - cx, j - cy
+        # unsigned indices cannot count from the end: the compiler leaves out a test for each
+        for j in range(uintp(y0), uintp(y1)):
+            for i in range(uintp(x0), uintp(x1)):
+                dx, dy = float(i) - cx, float(j) - cy
                 dd = dx * dx + dy * dy
                 if dd >= outside:
                     continue
