@@ -1,0 +1,94 @@
+"""How much light of the stars came through, frame by frame: clouds show themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.flags import SPOILED
+from pogson.core.units import Sigma
+from pogson.steps.standardize.gather import Shot, Values
+from pogson.steps.standardize.robust import fit_line
+
+
+def measure_transparency(photometry: Sequence[Table], *, min_snr: Sigma = 20.0, clip: Sigma = 4.0) -> Table:
+    """Ratio of the stars' fluxes, per second of exposure, to those in the best frame of the band.
+
+    Parameters
+    ----------
+    photometry : sequence of Table
+        PHOTOMETRY of each frame; meta: exposure, and aperture_correction where known.
+    min_snr : float
+        Least signal-to-noise ratio of a star, in the frame that it is compared with.
+    clip : float
+        Stars beyond this many of their errors are left out.
+
+    Returns
+    -------
+    Table
+        One row per frame, in the order given: frame, band, transparency, transparency_err, n, and
+        offset, offset_err: the magnitude to add to those of the frame to get the scale of
+        its band's best frame. NaN where fewer than 3 stars could be compared.
+    """
+    shots = [Shot.of(table) for table in photometry]
+    ratio = np.full((len(shots), 3), np.nan)
+    for band in dict.fromkeys(shot.band for shot in shots):
+        mine = [k for k, shot in enumerate(shots) if shot.band == band]
+        ratio[mine] = _compare([shots[k] for k in mine], min_snr, clip)
+    with np.errstate(invalid="ignore"):
+        scale = 10.0 ** (0.4 * ratio[:, 0])
+        table = Table(
+            {
+                "frame": np.array([shot.frame for shot in shots], str),
+                "band": np.array([shot.band for shot in shots], str),
+                "transparency": scale,
+                "transparency_err": scale * ratio[:, 1] * np.log(10.0) / 2.5,
+                "n": np.nan_to_num(ratio[:, 2]).astype(np.int64),
+                "offset": ratio[:, 0],
+                "offset_err": ratio[:, 1],
+            }
+        )
+    table["offset"].unit = table["offset_err"].unit = "mag"
+    return table
+
+
+def _compare(shots: list[Shot], min_snr: float, clip: float) -> Values:
+    """(n, 3): magnitude offset to the best frame, its error, and the number of stars."""
+    stars = np.unique(np.concatenate([np.asarray(shot.table["star"], np.int64) for shot in shots]))
+    flux, err = np.full((2, len(shots), len(stars)), np.nan)
+    for k, shot in enumerate(shots):
+        at = np.searchsorted(stars, np.asarray(shot.table["star"], np.int64))
+        good = (shot.flags & SPOILED) == 0
+        rate, rate_err = shot.rate
+        flux[k, at], err[k, at] = np.where(good, rate, np.nan), np.where(good, rate_err, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bright = flux / err > min_snr
+    first = int(np.argmax(bright.sum(1)))
+    result = np.full((len(shots), 3), np.nan)
+    for k in range(len(shots)):
+        # chosen by the brightness in the other frame: a limit in this one would favour lucky stars
+        both = bright[first] & np.isfinite(flux[k]) & (err[k] > 0.0)
+        result[k] = _ratio(flux[k, both], err[k, both], flux[first, both], err[first, both], clip, k == first)
+    best = (
+        np.nanmin(np.where(result[:, 1] < 0.1, result[:, 0], np.nan)) if (result[:, 1] < 0.1).any() else 0.0
+    )
+    result[:, 0] -= best
+    result[:, 0] *= -1.0
+    return result
+
+
+def _ratio(flux: Values, err: Values, base: Values, base_err: Values, clip: float, same: bool) -> Values:
+    if len(flux) < 3:
+        return np.full(3, np.nan)
+    if same:
+        return np.array([0.0, 0.0, float(len(flux))])
+    # a ratio of fluxes, not of magnitudes: a star lost in cloud counts with its noise
+    ratio = flux / base
+    guess = max(float(np.median(ratio)), 0.0)
+    line = fit_line(np.ones((len(ratio), 1)), ratio, np.hypot(err, guess * base_err) / base, clip=clip)
+    value, value_err = float(line.terms[0]), float(np.sqrt(line.covariance[0, 0]))
+    if value <= 0.0:
+        return np.array([np.nan, np.nan, float(line.used.sum())])
+    return np.array([-2.5 * np.log10(value), 2.5 / np.log(10.0) * value_err / value, float(line.used.sum())])
