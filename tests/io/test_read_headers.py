@@ -169,6 +169,15 @@ def test_a_rounded_julian_date_is_no_disagreement():
         ({"EXPTIME": 1.0}, "n/Dark_ASIImg_5sec_frame0001.fit", "dark", "file name"),
         ({"EXPTIME": 1.0}, "night/darks/0001.fit", "dark", "folder name"),
         ({"EXPTIME": 0.0}, "n/0001.fit", "bias", "exposure time 0"),
+        ({"EXPTIME": 3.2e-5}, "n/0001.fit", "bias", "exposure time 0"),
+        ({"EXPTIME": 2.0}, "n/AutoFlat-PANoRot-V-Bin1-001-NoTarg.fit", "flat", "file name"),
+        (
+            {"FRAME": 3, "EXPTIME": 9.0, "OBJECT": "M13"},
+            "a.fits",
+            "light",
+            "has a target, and no other kind is told",
+        ),
+        ({"IMAGETYP": "SNAPSHOT"}, "a.fits", "light", "IMAGETYP card"),
         ({"EXPTIME": 9.0, "OBJECT": "M13"}, "n/0001.fit", "light", "has a target, and no other kind is told"),
         ({"EXPTIME": 9.0}, "n/0001.fit", "unknown", "unknown"),
     ],
@@ -388,6 +397,14 @@ def test_raw_frames_are_not_taken_for_calibrated(cards):
     assert not expose(EXPTIME=5.0, **cards).reduced
 
 
+def test_a_frame_in_electrons_has_gain_one():
+    exposure = expose(BUNIT="electron", EGAIN=1.5, SATURATE=60000)
+    assert exposure.gain == 1.0
+    assert math.isnan(exposure.saturation)
+    # an observatory that wrote gain 1 has turned its limits into electrons too
+    assert expose(BUNIT="electron", GAIN=(1.0, "[electrons/count]"), SATURATE=153440).saturation == 153440
+
+
 # place and pointing
 
 
@@ -398,6 +415,7 @@ def test_raw_frames_are_not_taken_for_calibrated(cards):
         ({"RA": "16:41:41.00", "DEC": "+36:27:35"}, 250.420833),
         ({"RA": (16.69472, "[hours]"), "DEC": 36.46}, 250.4208),
         ({"RA": (5.648, "[deg]"), "DEC": 36.46}, 5.648),
+        ({"RA": 16.69472, "DEC": 36.46, **WCS}, 250.4208),
         ({"RA": 250.42, "DEC": 36.46}, 250.42),
         ({"RA": "250.42", "DEC": "36.46"}, 250.42),
         (WCS, 250.42),
@@ -469,9 +487,16 @@ def test_a_longitude_counted_west_is_found_out_by_the_altitude_of_the_target():
     assert any("west" in note for note in exposure.notes)
 
 
-def test_a_longitude_counted_west_is_found_out_by_daylight():
-    exposure = complete([expose(**HAT_P_32, LONGITUD=110.88)])[0]
+def test_a_longitude_counted_west_is_found_out_by_the_airmass():
+    exposure = complete([expose(**HAT_P_32, LONGITUD=110.88, AIRMASS=1.037)])[0]
     assert exposure.site.longitude == -110.88
+
+
+def test_a_light_frame_in_daylight_is_said_and_nothing_is_guessed():
+    # the longitude may be counted west, or the time be local: both look the same
+    exposure = complete([expose(**HAT_P_32, LONGITUD=110.88)])[0]
+    assert exposure.site.longitude == 110.88
+    assert any("the Sun was up" in note for note in exposure.notes)
 
 
 def test_a_right_longitude_stays():

@@ -15,7 +15,7 @@ from pogson.io.vocabulary import vocabulary
 
 _DISAGREE = 180 / 86400  # days: coarser than the rounding of MJD cards with three decimals
 _LOCAL = re.compile(r"\blocal\b|\bLT\b")
-_MIDDLE = re.compile(r"\bmid|\bcent(er|re)\b|\baverage\b", re.IGNORECASE)
+_MIDDLE = re.compile(r"\bmid(?!night)|\bcent(er|re)\b|\baverage\b", re.IGNORECASE)
 _END = re.compile(r"\bend\b|\bstop\b|\bfinish", re.IGNORECASE)
 
 

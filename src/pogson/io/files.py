@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -84,8 +85,9 @@ def first_line(error: BaseException) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
+@cache
 def _umask() -> int:
-    # the only way to ask is to set
+    # the only way to ask is to set: once, not while other threads write
     mask = os.umask(0o022)
     os.umask(mask)
     return mask

@@ -207,16 +207,19 @@ def _reduced(header: Header, found: Found, master: bool) -> None:
             reason = f"{key} card"
     if reason:
         found.set("reduced", True, reason)
+    if master:
+        found.notes.append("a master frame")
 
 
 def _electrons(header: Header, found: Found) -> None:
     """A frame whose numbers are electrons has gain 1, whatever the camera's gain was."""
     unit = str(header.get("BUNIT", "")).strip().lower()
     if unit in ("electron", "electrons", "e-"):
-        found.set("gain", 1.0, "BUNIT card: the numbers are electrons")
-        for name in ("saturation", "linearity"):
+        # limits in the raw number's ADU mean nothing here, unless the header's own gain is 1 as well
+        for name in ("saturation", "linearity") if found.values.get("gain", 1.0) != 1 else ():
             if found.values.pop(name, None) is not None:
                 found.sources.pop(name)
+        found.set("gain", 1.0, "BUNIT card: the numbers are electrons")
 
 
 def _check(settings: Mapping[str, Any]) -> None:

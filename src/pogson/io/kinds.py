@@ -12,15 +12,14 @@ from pogson.io.vocabulary import vocabulary
 
 _FILLER = re.compile(r"master|super|combined|frames?|fields?$|image|exposures?$|[^a-z0-9]+")
 _WORDS = re.compile(r"[a-z]+")
-_IN_NAMES = {
-    "bias": ("bias", "biases", "zero", "zeros", "offset", "offsets", "masterbias", "superbias"),
-    "dark": ("dark", "darks", "darkflat", "flatdark", "darkflats", "masterdark", "superdark"),
-    "flat": (
-        "flat", "flats", "skyflat", "skyflats", "domeflat", "domeflats", "twilight", "flatfield",
-        "flatfields", "masterflat", "superflat", "twiflat",
-    ),
-    "light": ("light", "lights", "science"),
-}  # fmt: skip
+# "domeflat", "AutoFlat", "masterdark", "flats" and the like
+_ENDS = {
+    "bias": ("bias", "biases", "zero", "zeros", "offset", "offsets"),
+    "dark": ("dark", "darks", "darkflat", "darkflats"),
+    "flat": ("flat", "flats", "flatfield", "flatfields", "twilight"),
+}
+_LIGHTS = ("light", "lights", "science")
+_BLINK = 1e-3  # seconds: shorter than any exposure of the sky
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,8 @@ def read_kind(header: Header, path: str, exptime: float, pointed: bool) -> Kind:
     by_name = _by_path(path)
     for key in vocabulary()["kind"]["cards"]:
         value = header.get(key)
-        if value is None or isinstance(value, bool):
+        # elsewhere a number is a count of frames, not a kind
+        if value is None or isinstance(value, bool) or (str(value).isdigit() and key != "PICTTYPE"):
             continue
         kind = kind_word(str(value))
         if kind:
@@ -67,7 +67,7 @@ def read_kind(header: Header, path: str, exptime: float, pointed: bool) -> Kind:
             return Kind(kind, f"{key} card")
     if by_name[0]:
         return Kind(by_name[0], by_name[1], "master" in path.lower().rsplit("/", 1)[-1])
-    if exptime == 0:
+    if exptime == 0 or (exptime < _BLINK and not pointed):
         return Kind("bias", "exposure time 0")
     if pointed and (exptime > 0 or not isfinite(exptime)):
         return Kind("light", "has a target, and no other kind is told")
@@ -81,7 +81,7 @@ def kind_word(value: str) -> str:
     for kind in ("light", "bias", "dark", "flat"):
         if word in table[kind]:
             return kind
-    return ""
+    return "flat" if word.endswith("flat") else ""
 
 
 def _squeeze(value: str) -> str:
@@ -93,10 +93,10 @@ def _squeeze(value: str) -> str:
 def _by_words(text: str) -> str:
     words = _WORDS.findall(text.lower())
     # a flat's dark is a dark: "dark" is asked before "flat"
-    for kind in ("bias", "dark", "flat", "light"):
-        if any(word in _IN_NAMES[kind] for word in words):
+    for kind, ends in _ENDS.items():
+        if any(word.endswith(ends) for word in words):
             return kind
-    return ""
+    return "light" if any(word in _LIGHTS for word in words) else ""
 
 
 def _by_path(path: str) -> tuple[str, str]:

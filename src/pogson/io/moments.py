@@ -14,13 +14,14 @@ from pogson.core.time import airmass, altitude, bjd_tdb, sun_altitude
 
 _SLACK = 5.0  # degrees between the altitude in the header and ours
 _DAYLIGHT = 0.0  # degrees: no light frame is taken with the Sun above the horizon
+_SUN = "the Sun was up then: local time (give [time] utc_offset_hours), or a wrong longitude (give [site])?"
 
 
 def complete(exposures: Sequence[Exposure], altitudes: Sequence[float] | None = None) -> list[Exposure]:
     """Add barycentric time and airmass of mid-exposure, where site, time and pointing are known.
 
-    A longitude whose sign must be wrong is turned round: the target would be elsewhere than the
-    header's altitude says, or the Sun would be up.
+    A positive longitude is turned round where only that puts the target where the header's altitude or
+    airmass says. A light frame in daylight draws a note: local time taken for UTC looks just like it.
 
     Parameters
     ----------
@@ -58,8 +59,9 @@ def _complete_group(out: list[Exposure], members: list[int], site: Site | None, 
     jd, ra, dec, card = _columns([out[n] for n in members])
     bjd = bjd_tdb(jd, ra, dec, chosen)
     air = np.full(len(members), np.nan) if chosen is None else airmass(altitude(jd, ra, dec, chosen))
+    sun = np.full(len(members), np.nan) if chosen is None else sun_altitude(jd, chosen)
     where = "site" if chosen is not None else "geocentre, no site known: up to 21 ms off"
-    for n, bjd_n, air_n, card_n in zip(members, bjd, air, card, strict=True):
+    for n, bjd_n, air_n, card_n, sun_n in zip(members, bjd, air, card, sun, strict=True):
         exposure = out[n]
         notes = list(exposure.notes)
         if chosen != site:
@@ -75,16 +77,19 @@ def _complete_group(out: list[Exposure], members: list[int], site: Site | None, 
             notes.append("no pointing in the header: no barycentric time and no airmass from it")
         elif chosen is not None and isfinite(bjd_n) and exposure.kind == "light":
             notes.append("the target is below the horizon: check time, site and pointing")
+        if sun_n > _DAYLIGHT and exposure.kind == "light":
+            notes.append(_SUN)
         out[n] = replace(exposure, notes=tuple(dict.fromkeys(notes)))
 
 
 def _right_side(site: Site, exposures: list[Exposure], told: NDArray[np.float64]) -> Site:
-    """The site, or the one at the opposite longitude if only that agrees with the sky."""
+    """The site, or the one at the opposite longitude if only that agrees with the header's altitudes."""
     mirrored = replace(site, longitude=-site.longitude)
     lights = np.array([e.kind == "light" for e in exposures])
     jd, ra, dec, card = _columns(exposures)
     known = lights & np.isfinite(jd)
-    if not known.any() or abs(site.longitude) < 5:
+    # those who count towards the west write positive numbers
+    if not known.any() or site.longitude < 5:
         return site
     off_here = _disagreement(site, jd[known], ra[known], dec[known], told[known], card[known])
     off_there = _disagreement(mirrored, jd[known], ra[known], dec[known], told[known], card[known])
@@ -92,14 +97,10 @@ def _right_side(site: Site, exposures: list[Exposure], told: NDArray[np.float64]
 
 
 def _disagreement(site: Site, jd: NDArray[np.float64], *sky: NDArray[np.float64]) -> float:
-    """The larger part of the frames that speak against a site: by the target's altitude, or by daylight."""
+    """The part of the frames whose altitude or airmass in the header speaks against a site."""
     ra, dec, told, card = sky
     height = altitude(jd, ra, dec, site)
-    wrong_altitude = np.where(np.isfinite(told), np.abs(height - told) > _SLACK, False)
     with np.errstate(invalid="ignore"):
         from_card = np.degrees(np.arcsin(1 / card))
-    wrong_airmass = np.where(
-        np.isfinite(card) & ~np.isfinite(told), np.abs(height - from_card) > _SLACK, False
-    )
-    wrong = wrong_altitude | wrong_airmass | (sun_altitude(jd, site) > _DAYLIGHT)
-    return float(np.mean(wrong))
+    expected = np.where(np.isfinite(told), told, from_card)
+    return float(np.mean(np.abs(height - expected) > _SLACK))

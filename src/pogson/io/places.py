@@ -45,7 +45,8 @@ def read_pointing(header: Header) -> Pointing:
         if says_degrees or (sexagesimal and ra >= 24):
             in_hours = False
         elif not sexagesimal and not in_hours and 0 < ra < 24 and ra_key != "CRVAL1":
-            notes = (f"{ra_key} = {ra:g} is read as degrees; it may be hours",)
+            in_hours = abs(ra * 15 - number(header.get("CRVAL1"))) < 5
+            notes = () if in_hours else (f"{ra_key} = {ra:g} is read as degrees; it may be hours",)
         ra = ra * 15 if in_hours else ra
         if -180 <= ra <= 360:
             return Pointing(ra % 360, dec, f"{ra_key}, {dec_key} cards", notes)
