@@ -21,7 +21,10 @@ def combine(stack, floor, poisson, kappa, data, variance, rejected):
     ----------
     stack : float32 (n, m)
         n frames of m pixels; NaN where a frame has no value.
-    floor, poisson : float64 (n,)
+    floor : float64 (n,)
+        Variance of each frame without light.
+    poisson : float64 (n,)
+        Variance of each frame per unit of level.
     kappa : float
         Limit of the deviation, sigma.
     data, variance : float32 (m,)

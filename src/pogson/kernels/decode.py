@@ -26,8 +26,7 @@ def decode(stored, scale, zero, level, y0, x0, out):
     out : float32 (ny, nx)
         Written.
     """
-    ny, nx = out.shape
-    for y in range(ny):
+    for y in range(out.shape[0]):
         _native_row(stored[y0 + y], scale, zero - level[y0 + y], x0, out[y])
 
 
@@ -70,7 +69,9 @@ def calibrate_stored(
         Squared relative error of the flat field.
     bits : uint16 (ny, nx)
         Flags known before.
-    data, variance : float32 (ny, nx); mask : uint16 (ny, nx)
+    data, variance : float32 (ny, nx)
+        Written.
+    mask : uint16 (ny, nx)
         Written.
 
     Returns
@@ -99,8 +100,8 @@ def calibrate_adu(
     n = 0
     for y in range(ny):
         n += _calibrate_row(
-            adu[y0 + y, x0 : x0 + nx], level[y0 + y], limits, gain, offset[y], factor[y], base[y], relative[y],
-            bits[y], data[y], variance[y], mask[y],
+            adu[y0 + y, x0 : x0 + nx], level[y0 + y], limits, gain, offset[y], factor[y], base[y],
+            relative[y], bits[y], data[y], variance[y], mask[y],
         )  # fmt: skip
     return n
 

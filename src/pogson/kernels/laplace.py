@@ -8,6 +8,8 @@ from numba import njit
 from pogson.kernels.stats import median, quickselect
 
 _HIT = np.uint8(1)
+# Share of the contrast demanded against the fourth highest pixel of 3 x 3 (see `_plain_structure`).
+_SURE = 0.5
 
 
 @njit(cache=True, nogil=True)
@@ -21,7 +23,10 @@ def laplace_hits(data, variance, usable, poisson, threshold, neighbor, contrast,
 
     Parameters
     ----------
-    data, variance : float32 (ny, nx)
+    data : float32 (ny, nx)
+        Image, sky not subtracted.
+    variance : float32 (ny, nx)
+        Of `data`.
     usable : uint8 (ny, nx)
         0 where a pixel is known to be bad or saturated: it is never flagged, nor used.
     poisson : float
@@ -198,14 +203,14 @@ def _plain_structure(work, usable, y, x, sharp, contrast, buffer, nine):
         for i in range(max(x - 3, 0), min(x + 4, nx), 3):
             if j != y or i != x:
                 brightest = max(brightest, work[j, i])
-    if sharp < 0.6 * contrast * (high - brightest):
+    if sharp < _SURE * contrast * (high - brightest):
         return math.inf  # a star for sure: its level need not be known
     for j in range(max(y - 3, 0), min(y + 4, ny)):
         for i in range(max(x - 3, 0), min(x + 4, nx)):
             if usable[j, i]:
                 buffer[n] = work[j, i]
                 n += 1
-    return 0.6 * (high - median(buffer, n))
+    return _SURE * (high - median(buffer, n))
 
 
 @njit(cache=True, nogil=True)

@@ -16,22 +16,23 @@ from pogson.core.units import Fraction, Sigma
 def flag_dark(
     dark: Master, *, single_variance: float, per_adu: float, bayer: str = "", threshold: Sigma = 8.0
 ) -> Master:
-    """Flag hot pixels: far above the median of their neighbours, in the noise of a single dark.
+    """Flag hot pixels: those whose dark current alone makes them more than three times as noisy.
 
-    A pixel that is merely warm is corrected by the dark and carries its noise; a hot one spoils its
-    neighbours and rarely repeats.
+    A pixel that is merely warm is corrected by the dark and carries its noise; thousands of them are on a
+    detector, and to lose them all would spoil most stars.
 
     Parameters
     ----------
     dark : Master
+        Combined dark.
     single_variance : float
         ADU^2 of one frame without light.
     per_adu : float
-        1 / gain: ADU^2 of photon noise per ADU of dark current; 0 where the gain is unknown.
+        1 / gain: ADU^2 of photon noise per ADU of dark current; 0 where the gain is unknown: 1 is taken.
     bayer : str
         Not empty for a mosaic of colours: neighbours are then two pixels apart.
     threshold : float
-        In units of the single frame's noise, or of the scatter of all pixels where that is larger.
+        Least height above the median of the neighbours, in noise of a single frame.
 
     Returns
     -------
@@ -39,12 +40,9 @@ def flag_dark(
         With the bit HOT where needed.
     """
     excess = dark.data - _neighbors(dark.data, bayer)
-    sigma = np.sqrt(
-        single_variance + per_adu * np.maximum(np.nanmedian(dark.data), 0.0) * (not dark.has_bias)
-    )
-    scatter = 1.4826 * float(np.nanmedian(np.abs(excess)))
+    noisy = 10.0 * single_variance / (per_adu or 1.0)
     mask = dark.mask.copy()
-    mask[excess > threshold * max(float(sigma), scatter)] |= int(Pixel.HOT)
+    mask[excess > max(threshold * single_variance**0.5, noisy)] |= int(Pixel.HOT)
     return replace(dark, mask=mask)
 
 
@@ -56,6 +54,7 @@ def flag_flat(
     Parameters
     ----------
     flat : Master
+        Combined flat field.
     bayer : str
         Not empty for a mosaic of colours: each of the four pixels of its cell gets a median of 1.
     lowest : float
@@ -98,9 +97,9 @@ def _cells(bayer: str) -> list[tuple[slice, slice]]:
 
 
 def _neighbors(image: Image, bayer: str) -> NDArray[np.float32]:
-    """Median of the 5 x 5 pixels around, of the same colour on a mosaic."""
+    """Median of the 3 x 3 pixels around, of the same colour on a mosaic."""
     out = np.empty_like(image)
     clean = np.where(np.isfinite(image), image, np.float32(np.nanmedian(image)))
     for cell in _cells(bayer):
-        out[cell] = median_filter(clean[cell], size=5 if not bayer else 3, mode="nearest")
+        out[cell] = median_filter(clean[cell], size=3, mode="nearest")
     return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 from math import inf, isfinite, nan, sqrt
 
 import numpy as np
@@ -115,7 +116,9 @@ def measure_camera(
     gain, gain_err = combine_measures((g, e) for _, g, e in measured)
     if isfinite(gain):
         frames = sum(len(v) for v in _by_band(flats).values() if len(v) > 1)
-        camera = _with_gain(camera, gain, gain_err, f"photon transfer, {frames} flats and {len(biases)} biases")
+        camera = _with_gain(
+            camera, gain, gain_err, f"photon transfer, {frames} flats and {len(biases)} biases"
+        )
         camera = replace(camera, measured=tuple(measured))
     elif not isfinite(camera.gain):
         camera = _from_pairs_alone(camera, flats, lights, bias, dark, dark_err, significance)
@@ -174,12 +177,12 @@ def _bias_level(biases: Sequence[RawFrame]) -> tuple[Image | None, float, float]
     if not biases:
         return None, nan, nan
     images = [useful_adu(b) for b in biases[:10]]
-    mean = np.mean(images, axis=0, dtype=np.float32)
+    mean: Image = np.asarray(np.mean(images, axis=0), np.float32)
     if len(images) == 1:
         boxes = boxes_of(images[0][:, 2:] - images[0][:, :-2])
         return mean, *clipped_mean(robust_variance(boxes) / 2.0)
     # Neighbours in time; the median, because a pair across a jump of the electronics tells nothing.
-    values = [robust_variance(boxes_of(b - a)) / 2.0 for a, b in zip(images, images[1:], strict=False)]
+    values = [robust_variance(boxes_of(b - a)) / 2.0 for a, b in pairwise(images)]
     return mean, *clipped_mean(np.median(values, axis=0))
 
 
@@ -243,7 +246,9 @@ def _from_pairs_alone(
         known = bias is not None and isfinite(dark)
         line = slope_through(level, variance, dark, dark_err) if known else fit_line(level, variance)
         if not line.slope > significance * line.slope_err:
-            camera = _noted(camera, f"the noise of the {name} does not rise with their level: no gain from them")
+            camera = _noted(
+                camera, f"the noise of the {name} does not rise with their level: no gain from them"
+            )
             continue
         if line.width > _UNEVEN:
             camera = _noted(
@@ -308,7 +313,9 @@ def _with_read_noise(camera: Camera, dark: float, dark_err: float, n: int) -> Ca
     alone = max(dark - camera.step**2 / 12.0, 0.0)
     value = camera.gain * sqrt(alone)
     gain_err = camera.gain_err if isfinite(camera.gain_err) else 0.0
-    err = sqrt((camera.gain * dark_err / (2.0 * sqrt(max(alone, 1e-12)))) ** 2 + (sqrt(alone) * gain_err) ** 2)
+    err = sqrt(
+        (camera.gain * dark_err / (2.0 * sqrt(max(alone, 1e-12)))) ** 2 + (sqrt(alone) * gain_err) ** 2
+    )
     source = f"differences of {n} biases" if n > 1 else "a single bias: fixed pattern included"
     return replace(camera, read_noise=value, read_noise_err=err, read_noise_source=source)
 

@@ -60,6 +60,7 @@ class Masters:
         Parameters
         ----------
         exposure : Exposure
+            Of the frame to be calibrated.
         temperature_tolerance : float
             Largest difference in temperature that is not remarked upon.
         exptime_tolerance : float
@@ -121,20 +122,25 @@ class Masters:
         told = " ".join(said)
         notes = []
         if "bias" in m.missing:
-            notes.append(
-                f"no bias: {exposure.offset:g} ADU subtracted instead ({exposure.sources.get('offset', 'given')})"
-                if isfinite(exposure.offset)
-                else "no bias: the electronic offset stays in the sky, the photon noise is overestimated"
-            )
+            notes.append(f"no bias: {_instead_of_bias(exposure)}")
         if "dark" in m.missing and "no dark" not in told:
             notes.append("no dark: dark current stays in the sky, hot pixels are not known")
         if "flat" in m.missing:
             notes.append(f"no flat of band {exposure.band or 'unknown'}: the response is not corrected")
         if m.dark is not None and abs(m.dark.temperature - exposure.temperature) > tolerance:
             notes.append(
-                f"the dark was taken at {m.dark.temperature:.1f} degrees, this frame at {exposure.temperature:.1f}"
+                f"the dark was taken at {m.dark.temperature:.1f} degrees, "
+                f"this frame at {exposure.temperature:.1f}"
             )
         return notes
+
+
+def _instead_of_bias(exposure: Exposure) -> str:
+    if exposure.overscan is not None:
+        return "the overscan's level is subtracted, the fixed pattern stays"
+    if isfinite(exposure.offset):
+        return f"{exposure.offset:g} ADU subtracted instead ({exposure.sources.get('offset', 'given')})"
+    return "the electronic offset stays in the sky, the photon noise is overestimated"
 
 
 def group_calibrations(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pogson.core.flags import Pixel
 from pogson.core.frame import Calibration, Exposure, Frame, Image, Mask, RawFrame
-from pogson.core.units import Fraction, Kelvins, Sigma
+from pogson.core.units import Fraction, Kelvins, Pixels, Sigma
 from pogson.kernels.decode import calibrate_adu, calibrate_stored, grow_saturated
 from pogson.steps.calibrate.badpixels import merge_masks
 from pogson.steps.calibrate.collection import Masters, Matched
@@ -30,6 +30,7 @@ def calibrate_frame(
     dark_exptime_tolerance: Fraction = 0.02,
     cosmics: bool = True,
     cosmic_threshold: Sigma = 5.0,
+    narrowest: Pixels = 1.5,
 ) -> Frame:
     """Subtract bias and dark, divide by the flat, convert to electrons; know the noise of every pixel.
 
@@ -47,6 +48,8 @@ def calibrate_frame(
         Flag pixels hit by cosmic rays.
     cosmic_threshold : float
         Significance from which a pixel sharper than any star counts as hit.
+    narrowest : float
+        FWHM of the narrowest star that may be in the frame; 2 and more finds more cosmic rays.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def calibrate_frame(
         unit="electron" if planes.known_gain else "adu",
     )
     if cosmics and not exposure.bayer:
-        frame = flag_cosmics(frame, threshold=cosmic_threshold)
+        frame = flag_cosmics(frame, threshold=cosmic_threshold, fwhm=narrowest)
     return frame
 
 
@@ -117,7 +120,7 @@ class _Planes:
 def _planes(matched: Matched, exposure: Exposure, step: float, masters: Masters | None) -> _Planes:
     key = (
         matched.names, matched.dark_scale, exposure.gain, exposure.read_noise, exposure.offset,
-        exposure.shape, exposure.reduced, step,
+        exposure.overscan,         exposure.shape, exposure.reduced, step,
     )  # fmt: skip
     if masters is None:
         return _prepare(matched, exposure, step)
@@ -141,9 +144,8 @@ def _prepare(m: Matched, exposure: Exposure, step: float) -> _Planes:
         notes.append(f"a mosaic of colours ({exposure.bayer}): the pixels of all colours are in one image")
     rounding = (gain * step) ** 2 / 12.0 if known else 0.0
 
-    level = (
-        exposure.offset if "bias" in m.missing and isfinite(exposure.offset) and not exposure.reduced else 0.0
-    )
+    alone = "bias" in m.missing and exposure.overscan is None and not exposure.reduced
+    level = exposure.offset if alone and isfinite(exposure.offset) else 0.0
     dark = _EMPTY if m.dark is None or m.dark.has_bias else (gain * s * m.dark.data).astype(np.float32)
     master = np.float32(gain**2) * _master_variance(m, shape)
     offset = np.full(shape, level, np.float32)

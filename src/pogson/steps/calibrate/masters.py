@@ -154,7 +154,7 @@ def make_flat(
         level = frames.levels[i]
         if isfinite(camera.gain):
             return noise / level**2, 1.0 / (camera.gain * level)
-        return _pixel_noise(frames.reduced(i)) / level**2, 0.0
+        return _relative_variance(frames, i), 0.0
 
     result = _combine(frames, kappa, model, scale=frames.levels, ceiling=camera.saturation)
     return flag_flat(frames.master(result), bayer=frames.bayer)
@@ -355,6 +355,16 @@ def _read_variance(frames: _Frames, camera: Camera) -> float:
     if frames.n > 1:
         return max(float(np.median(robust_variance(_boxes(first - frames.reduced(1))))) / 2.0, 1e-3)
     return max(_pixel_noise(first), 1e-3)
+
+
+def _relative_variance(frames: _Frames, i: int) -> float:
+    """Variance of flat i over its squared level; where the gain is unknown: against the next flat."""
+    own = frames.reduced(i) / np.float32(frames.levels[i])
+    if frames.n == 1:
+        return _pixel_noise(own)
+    j = (i + 1) % frames.n
+    other = frames.reduced(j) / np.float32(frames.levels[j])
+    return float(np.median(robust_variance(_boxes(own - other)))) / 2.0
 
 
 def _pixel_noise(image: Image) -> float:

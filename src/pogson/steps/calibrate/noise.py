@@ -13,7 +13,7 @@ _SHRINK = 0.99893
 
 
 def box_values(image: NDArray[np.float32], box: int) -> NDArray[np.float32]:
-    """The pixels of square boxes: (rows of boxes, columns of boxes, box * box); a rest at the edge is left."""
+    """The pixels of square boxes: (rows, columns, box * box); what is left at the edges is left out."""
     ny, nx = image.shape[0] // box, image.shape[1] // box
     cut = image[: ny * box, : nx * box].reshape(ny, box, nx, box)
     return cut.transpose(0, 2, 1, 3).reshape(ny, nx, box * box)

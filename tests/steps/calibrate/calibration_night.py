@@ -6,6 +6,8 @@ import numpy as np
 
 from pogson.core.frame import Exposure, RawFrame
 from pogson.steps.calibrate.camera import Camera
+from pogson.steps.calibrate.collection import Masters
+from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
 
 
 @dataclass
@@ -67,3 +69,10 @@ def stored(adu, exposure, **more):
     """Whole numbers as a FITS file stores them: big-endian, 32768 taken off."""
     pixels = (np.asarray(adu).astype(np.int32) - 32768).astype(">i2").view(np.uint16)
     return RawFrame(pixels, exposure, 1.0, 32768.0, swapped=True, **more)
+
+
+def masters_of(night, n):
+    """Bias, dark and flat of n frames each."""
+    bias = make_bias(night.biases(n), night.camera)
+    dark = make_dark(night.darks(n), bias, night.camera)
+    return Masters((bias, dark, make_flat(night.flats(n), bias, dark, night.camera)))
