@@ -184,8 +184,8 @@ LONGEST = 64  # a run of saturated pixels is not followed further
 def saturated_groups(data, mask, bits):
     """Groups of saturated pixels, each with the place where it is widest.
 
-    A star that bleeds is widest at the star: each pixel weighs as the fifth power of the shorter of
-    the runs of saturated pixels through it, along x and along y.
+    A star that bleeds is widest at the star: its place is the mean of the pixels where the shorter of the
+    runs of saturated pixels, along x and along y, is at least half as long as the longest of these.
 
     Parameters
     ----------
@@ -247,8 +247,8 @@ def _any_bits(row, bits):
 @njit(cache=True, nogil=True)
 def _describe_group(data, mask, bits, xs, ys):
     ny, nx = mask.shape
-    weight, wx, wy, core, top, total = 0.0, 0.0, 0.0, 0, -math.inf, 0.0
-    border, touching = 0.0, 0
+    top, total, border, touching = -math.inf, 0.0, 0.0, 0
+    runs = np.empty(len(xs), np.int64)
     for k in range(len(xs)):
         x, y = xs[k], ys[k]
         left, right, down, up = x, x, y, y
@@ -260,11 +260,7 @@ def _describe_group(data, mask, bits, xs, ys):
             down -= 1
         while up < ny - 1 and mask[up + 1, x] & bits and up - y < LONGEST:
             up += 1
-        run = min(right - left, up - down) + 1
-        core = max(core, run)
-        weight += float(run) ** 5
-        wx += float(run) ** 5 * x
-        wy += float(run) ** 5 * y
+        runs[k] = min(right - left, up - down) + 1
         if math.isfinite(data[y, x]):
             top = max(top, data[y, x])
             total += data[y, x]
@@ -273,7 +269,9 @@ def _describe_group(data, mask, bits, xs, ys):
                 border += data[j, i]
                 touching += 1
     row = np.empty(7)
-    row[0], row[1], row[2], row[3] = wx / weight, wy / weight, len(xs), core
+    core = runs.max()
+    widest = 2 * runs >= core
+    row[0], row[1], row[2], row[3] = xs[widest].mean(), ys[widest].mean(), len(xs), core
     row[4], row[5] = top, total
     row[6] = border / touching if touching > 0 else math.nan
     return row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from math import isfinite, nan
+from math import erf, isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from pogson.steps.detect.shape import LEAST_SNR, fit_psf, measure_shapes
 from pogson.steps.detect.sky import Sky, estimate_sky
 
 Values = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 START = 3.0  # px: first guess of the FWHM
 SAME = 0.25  # a width that differs by less is not worth a second search
@@ -31,6 +32,7 @@ ROUNDS = 6
 SUPPORT = 1.3  # FWHM: half width of the filter; wider costs crowded stars, narrower costs faint ones
 REACH = 0.6  # FWHM: radius in which a peak must be the highest
 CROWDED = 0.02  # share of pixels under stars from which the sky is worth a second look
+BLENDED = 1.5  # FWHM: closer stars share most of their light
 MARGIN = 3.0  # errors of its own sharpness or roundness by which a star may miss the limits
 FULL = int(Pixel.SATURATED | Pixel.BLEED)
 
@@ -41,7 +43,8 @@ class Peaks:
 
     x: Values
     y: Values
-    height: Values  # of the best-fitting Gaussian
+    height: Values  # of the best-fitting Gaussian, at the highest pixel
+    summit: Values  # the same, between the pixels
     snr: Values
     noise: Values  # of one sky pixel
     level: Values  # sky
@@ -137,8 +140,8 @@ def detect_stars(
     if covered.mean() > CROWDED:
         sky = _with_noise(frame, estimate_sky(frame, box=box, star_mask=covered))
         peaks = _peaks(frame, sky, height, threshold, width)
-    peaks, rejected = _select(frame, sky, peaks, width, sharpness, roundness, parts)
-    peaks = peaks[np.argsort(-peaks.height, kind="stable")[: brightest or None]]
+    peaks, rejected = _select(frame, sky, height, peaks, width, sharpness, roundness, parts)
+    peaks = peaks[np.argsort(-peaks.summit, kind="stable")[: brightest or None]]
     stars = _measure(frame, peaks, width, measured)
     psf = fit_psf(frame, stars, fwhm=measured)
     stars.meta.update(psf=psf, sky=sky, exposure=frame.exposure, fwhm=width, n_rejected=rejected)
@@ -197,7 +200,26 @@ def _peaks(frame: Frame, sky: Sky, height: Image, threshold: float, fwhm: float)
         frame.data, frame.mask, BLANK, level, column, row, stamps, max(1.5, fwhm)
     )
     snr = peak / (gain * noise)
-    return Peaks(x, y, peak, snr, noise, level, top, contrast, hx, hy, bits, np.zeros(len(x)))
+    summit = peak + _rise(height, row, column, 0, 1) + _rise(height, row, column, 1, 0)
+    return Peaks(x, y, peak, summit, snr, noise, level, top, contrast, hx, hy, bits, np.zeros(len(x)))
+
+
+def _rise(height: Image, row: Places, column: Places, down: int, right: int) -> Values:
+    """How far a parabola through a peak and its two neighbours rises above the peak."""
+    middle = height[row, column].astype(float)
+    before, after = height[row - down, column - right], height[row + down, column + right]
+    rise: Values = (before - after) ** 2 / (8 * np.maximum(2 * middle - before - after, 1e-9 * middle))
+    return np.minimum(rise, 0.25 * middle)
+
+
+def flux_per_height(width: float, fwhm: float) -> float:
+    """Flux of a Gaussian star of width `fwhm` to which the filter of width `width` gives a height of one."""
+    profile = _profile(width).astype(float)
+    half = len(profile) // 2
+    scale = fwhm * FWHM_TO_SIGMA * 2**0.5
+    share = np.array([(erf((i + 0.5) / scale) - erf((i - 0.5) / scale)) / 2 for i in range(-half, half + 1)])
+    lowered = profile.sum() * share.sum() / len(profile)
+    return float(noise_gain(width) ** -2 / ((profile @ share) ** 2 - lowered**2))
 
 
 def star_pixels(shape: tuple[int, int], peaks: Peaks, fwhm: float) -> NDArray[np.bool_]:
@@ -250,6 +272,7 @@ def _typical_width(frame: Frame, peaks: Peaks, width: float) -> float:
 def _select(
     frame: Frame,
     sky: Sky,
+    filtered: Image,
     peaks: Peaks,
     fwhm: float,
     sharpness: tuple[float, float],
@@ -257,7 +280,7 @@ def _select(
     parts: list[tuple[int, int, int, int]],
 ) -> tuple[Peaks, dict[str, int]]:
     """Peaks that are stars, saturated ones among them; and how many were rejected why."""
-    groups, n_hot = _saturated(frame, sky, fwhm)
+    groups, n_hot = _saturated(frame, sky, filtered, fwhm)
     wings = _beside_saturation(frame, peaks, fwhm)
     off_sharp, off_round = _off_limits(peaks, fwhm, sharpness, roundness)
     rejected = {
@@ -314,7 +337,7 @@ def _beside_saturation(frame: Frame, peaks: Peaks, fwhm: float) -> NDArray[np.bo
     return beside
 
 
-def _saturated(frame: Frame, sky: Sky, fwhm: float) -> tuple[Peaks, int]:
+def _saturated(frame: Frame, sky: Sky, filtered: Image, fwhm: float) -> tuple[Peaks, int]:
     """Saturated stars, and the number of saturated groups that are none.
 
     A group three pixels wide is a star; a narrower one must have wings: the pixels that touch it
@@ -323,11 +346,12 @@ def _saturated(frame: Frame, sky: Sky, fwhm: float) -> tuple[Peaks, int]:
     x, y, area, core, top, total, border = saturated_groups(frame.data, frame.mask, FULL).T
     level, noise = sky.level_at(x, y), sky.noise_at(x, y)
     star = ((core >= 3) | (border - level > 0.1 * (top - level))) & np.isfinite(level)
-    per_flux = 2 * np.pi * (fwhm * FWHM_TO_SIGMA) ** 2
-    height = np.maximum(total - area * level, top - level) / per_flux
+    # a small plateau still fills the filter; of a wide one the saturated pixels tell more
+    own = filtered[np.rint(y).astype(int), np.rint(x).astype(int)]
+    height = np.maximum.reduce([own, (total - area * level) / flux_per_height(fwhm, fwhm), 1e-3 * noise])
     unknown = np.full(len(x), nan)
     found = Peaks(
-        x, y, height, height * np.sqrt(per_flux / 2) / noise, noise, level, top - level,
+        x, y, height, height, height / (noise_gain(fwhm) * noise), noise, level, top - level,
         unknown, unknown, unknown, np.full(len(x), int(Pixel.SATURATED)), area,
     )  # fmt: skip
     return found[star], int((~star).sum())
@@ -348,7 +372,7 @@ def _measure(frame: Frame, peaks: Peaks, width: float, fwhm: float) -> Table:
         y=y,
         x_err=np.where(lost, rough, centers.x_err),
         y_err=np.where(lost, rough, centers.y_err),
-        flux=peaks.height * 2 * np.pi * (width * FWHM_TO_SIGMA) ** 2,
+        flux=peaks.summit * flux_per_height(width, fwhm),
         peak=peaks.top,
         snr=peaks.snr,
         sharpness=peaks.sharpness,
@@ -370,7 +394,7 @@ def _flags(frame: Frame, peaks: Peaks, x: Values, y: Values, fwhm: float) -> NDA
     flags = np.zeros(len(x), np.int64)
     for bit, here in (
         (Star.NEIGHBOR, ratio > 0.05),
-        (Star.BLENDED, distance < 1.2 * fwhm),
+        (Star.BLENDED, distance < BLENDED * fwhm),
         (Star.SATURATED, peaks.bits & FULL != 0),
         (Star.EDGE, edge),
         (Star.BAD_PIXEL, peaks.bits & int(Pixel.BAD | Pixel.HOT | Pixel.FLAT | Pixel.EMPTY) != 0),
