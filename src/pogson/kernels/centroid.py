@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 WIDEST = 60  # pixels: half width of the largest window
+LAST_STEP = 1e-5  # px^2: Newton's steps shrink so fast that the next one would be far below 1e-3 px
 
 
 @njit(cache=True, nogil=True)
@@ -57,7 +58,7 @@ def _sum_columns(stamp, weight, center, size, columns):
 def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
     """Centroids in a Gaussian window that follows them.
 
-    The centre is where the weighted offsets cancel, found by Newton's method to 1e-4 px. For a
+    The centre is where the weighted offsets cancel, found by Newton's method to better than 1e-3 px. For a
     Gaussian star as wide as the window the slope is half the weighted flux, which gives SExtractor's
     XWIN_IMAGE and ERRX2WIN_IMAGE; other profiles have another slope, and another error.
 
@@ -110,7 +111,7 @@ def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
                 break
             cx += step_x
             cy += step_y
-            if step_x * step_x + step_y * step_y < 1e-8:
+            if step_x * step_x + step_y * step_y < LAST_STEP:
                 break
             if abs(cx - left - half) > 1.0 or abs(cy - low - half) > 1.0:
                 left, low = round(cx) - half, round(cy) - half
@@ -207,7 +208,7 @@ def adaptive_moments(data, mask, blank, level, x, y, sigma, narrowest, widest):
             xx, yy, xy = iyy / det, ixx / det, -ixy / det
             target = min(max((xx * yy - xy * xy) ** 0.25, narrowest), widest)
             moments[0, s], moments[1, s], moments[2, s] = xx - 1.0 / 12.0, yy - 1.0 / 12.0, xy
-            if abs(target - width) < 0.01 * width:
+            if abs(target - width) < 0.02 * width:
                 break
             width = target
     return moments

@@ -10,7 +10,8 @@ from pogson.core.columns import STARS
 from pogson.core.errors import SettingError
 from pogson.core.flags import Pixel, Star
 from pogson.core.frame import Frame
-from pogson.steps.detect.find import detect_stars, noise_gain
+from pogson.steps.detect.find import detect_stars
+from pogson.steps.detect.peaks import filter_profile, noise_gain
 
 NOWHERE = np.empty(0)
 
@@ -69,9 +70,8 @@ def test_empty_sky_gives_as_many_false_stars_as_noise_must(threshold):
     -lambda2 is the curvature of the noise's correlation at zero.
     """
     n = [len(detect_stars(empty(seed=s), threshold=threshold, fwhm=3.5)) for s in range(4)]
-    from pogson.steps.detect.find import _profile
 
-    g = _profile(3.5).astype(float)
+    g = filter_profile(3.5).astype(float)
     kernel = np.outer(g, g)
     kernel -= kernel.mean()
     slope = np.gradient(np.pad(kernel, 2), axis=1)
