@@ -24,6 +24,9 @@ from pogson.steps.measure.stars import Stars, contamination, locate_stars
 Array = NDArray[np.float64]
 
 STEPS = np.array([0.5, 0.75, 1.0, 1.25, 1.75, 2.0, 2.5, 3.0, 3.5])  # radii of the curve, fwhm
+BEST = 5  # stars that set what precise means in this frame
+PROFILE_SCATTER = 0.002  # no star's profile is known better: one star must not decide
+SLOW_WINGS = "the wings fall off more slowly than a star's: unseen stars or scattered light"
 MODEL_ERROR = 0.25  # relative error of the light that is extrapolated
 
 
@@ -108,10 +111,11 @@ def fit_growth(
     Notes
     -----
     A star counts if no flagged pixel lies in its reference aperture, if its neighbours send less than
-    0.5 % of its light there, and if its signal-to-noise ratio there is above 50. Ratios are clipped
-    about their median; the error is the larger of formal error and scatter. Light beyond the
-    reference, and starlight taken for sky in the annulus, follow from a Moffat profile fitted to
-    the ratios; a quarter of what is extrapolated so is added to the error.
+    0.5 % of its light there, and if its signal-to-noise ratio there is above 50. Ratios of the most
+    precise stars are clipped about their mode and weighted towards bright stars; the error is the
+    larger of formal error and scatter, and the share of stray light that the scatter betrays. Light
+    beyond the reference, and starlight taken for sky in the annulus, follow from a Moffat profile
+    fitted to the ratios; a quarter of what is extrapolated so is added to the error.
 
     References
     ----------
@@ -172,29 +176,50 @@ def _mean_ratios(
     noise = np.sqrt(variances[:, -1] + (sky.level_err * area[-1]) ** 2)
     good = (coverage[:, 0] == 1.0) & (bits & (UNUSABLE | int(Pixel.NONLINEAR)) == 0) & ~sky.few
     good &= total[:, 0] > 50.0 * noise
-    good[good] = _agree(ratio[good], error[good], int(np.searchsorted(radii, main)))
-    n = int(good.sum())
-    if n == 0:
+    ratio, error, total = ratio[good], error[good], total[good, 0]
+    if len(ratio) == 0:
         return np.full(len(radii), nan), np.full(len(radii), nan), 0
-    ratio, error = ratio[good], error[good]
-    floor = 0.002  # no star's profile is known better: one star must not decide
-    weight = 1.0 / (error**2 + floor**2)
-    mean = np.sum(weight * ratio, axis=0) / weight.sum(axis=0)
-    scatter = np.sum(weight * (ratio - mean) ** 2, axis=0) / weight.sum(axis=0) / max(n - 1, 1)
-    return mean, np.sqrt(np.maximum(scatter, 1.0 / weight.sum(axis=0))), n
+    k = int(np.searchsorted(radii, main))
+    weight, stray = _weights(ratio[:, k], np.hypot(error[:, k], PROFILE_SCATTER), total)
+    n = int(np.count_nonzero(weight))
+    weight = weight[:, None] / weight.sum()
+    mean = np.sum(weight * ratio, axis=0)
+    scatter = np.sum(weight**2 * (ratio - mean) ** 2, axis=0) * n / max(n - 1, 1)
+    formal = np.sum(weight**2 * (error**2 + PROFILE_SCATTER**2), axis=0)
+    # stray light only adds to the larger aperture: what it scatters by, it shifts by, too
+    shift = stray * (1.0 - (radii / radii[-1]) ** 2) / (1.0 - (main / radii[-1]) ** 2)
+    return mean, np.sqrt(np.maximum(scatter, formal) + shift**2), n
 
 
-def _agree(ratio: Array, error: Array, main: int) -> NDArray[np.bool_]:
-    """Stars whose curve follows that of the others: unseen neighbours and galaxies are left out."""
-    keep = np.ones(len(ratio), bool)
-    for column in {main, ratio.shape[1] // 2}:
-        for _ in range(5):
-            if not keep.any():
-                break
-            off = np.abs(ratio[:, column] - np.median(ratio[keep, column]))
-            spread = 1.4826 * np.median(off[keep])
-            keep &= off <= 3.0 * np.hypot(spread, np.minimum(error[:, column], 0.01))
-    return keep
+def _weights(ratio: Array, error: Array, flux: Array) -> tuple[Array, float]:
+    """Weights of the stars: 0 for those off the crowd of the ratios, less for faint ones that scatter.
+
+    Light of unseen neighbours only lowers a ratio, the more the fainter the star. So only stars about as
+    precise as the best five are compared; their ratios are clipped about their mode; and a stray light that
+    is the same for all is added to the errors until they explain the scatter. Returns also that light's
+    share of a star.
+    """
+    fine = error <= 2.0 * np.sort(error)[:BEST][-1]
+    mode = _half_sample_mode(ratio[fine])
+    off = np.abs(ratio - mode)
+    spread = np.quantile(off[fine], 0.25) / 0.3186  # of the closest quarter, as if normally distributed
+    keep = fine & (off <= 3.0 * np.hypot(spread, np.minimum(error, 0.01)))
+    for stray in np.median(flux[keep]) * np.append(0.0, np.geomspace(1e-3, 0.3, 12)):
+        weight = np.where(keep, 1.0 / (error**2 + (stray / flux) ** 2), 0.0)
+        mean = np.average(ratio, weights=weight)
+        if np.sum(weight * (ratio - mean) ** 2) <= np.count_nonzero(keep):
+            break
+    return weight, float(np.average(stray / flux, weights=weight))
+
+
+def _half_sample_mode(values: Array) -> float:
+    """Where the values lie closest together: the shortest half of the shortest half, and so on."""
+    v = np.sort(values)
+    while len(v) > 3:
+        half = (len(v) + 1) // 2
+        start = int(np.argmin(v[half - 1 :] - v[: len(v) - half + 1]))
+        v = v[start : start + half]
+    return float(np.median(v))
 
 
 def _curve(
@@ -217,7 +242,7 @@ def _curve(
         seen = model(p)
         return ((seen / seen[-1] - ratio) / np.hypot(ratio_err, 1e-3))[inside]
 
-    fit = least_squares(residuals, [fwhm, 3.0], bounds=([0.3 * fwhm, 1.3], [3.0 * fwhm, 12.0]))
+    fit = least_squares(residuals, [fwhm, 3.0], bounds=([0.3 * fwhm, 2.0], [3.0 * fwhm, 12.0]))
     held = model(fit.x)[-1]
     steps = 1e-3 * np.diag(fit.x)
     slope = np.array([(model(fit.x + step)[-1] - held) / step.sum() for step in steps])
@@ -239,7 +264,7 @@ def _curve(
         beyond=1.0 - float(held),
         fwhm=float(fit.x[0]),
         beta=float(fit.x[1]),
-        reason="",
+        reason=SLOW_WINGS if fit.x[1] < 2.001 else "",
     )
 
 
