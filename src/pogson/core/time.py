@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from math import isfinite, nan
+from math import nan
 from typing import Any
 
 import erfa  # type: ignore[import-untyped]
@@ -28,7 +28,7 @@ def bjd_tdb(jd_utc: ArrayLike, ra: ArrayLike, dec: ArrayLike, site: Site | None 
     Parameters
     ----------
     jd_utc : array_like
-        Julian date, UTC; NaN stays NaN.
+        Julian date, UTC; NaN stays NaN, and dates outside 1900 to 2100 become NaN.
     ra, dec : array_like
         ICRS direction, degrees; broadcast against `jd_utc`. NaN gives NaN.
     site : Site or None
@@ -44,7 +44,7 @@ def bjd_tdb(jd_utc: ArrayLike, ra: ArrayLike, dec: ArrayLike, site: Site | None 
     """
     jd, a, d = _arrays(jd_utc, ra, dec)
     out = np.full(jd.shape, nan)
-    good = np.isfinite(jd) & np.isfinite(a) & np.isfinite(d)
+    good = _datable(jd) & np.isfinite(a) & np.isfinite(d)
     if not good.any():
         return out
     tt1, tt2 = _to_tt(jd[good])
@@ -74,7 +74,7 @@ def altitude(jd_utc: ArrayLike, ra: ArrayLike, dec: ArrayLike, site: Site) -> Fl
     """
     jd, a, d = _arrays(jd_utc, ra, dec)
     out = np.full(jd.shape, nan)
-    good = np.isfinite(jd) & np.isfinite(a) & np.isfinite(d)
+    good = _datable(jd) & np.isfinite(a) & np.isfinite(d)
     if good.any():
         tt1, tt2 = _to_tt(jd[good])
         out[good] = _altitude(jd[good], tt1, tt2, _direction(a[good], d[good]), site)
@@ -85,7 +85,7 @@ def sun_altitude(jd_utc: ArrayLike, site: Site) -> Floats:
     """Altitude of the Sun, degrees, to about 0.01 degree."""
     jd, _, _ = _arrays(jd_utc, 0.0, 0.0)
     out = np.full(jd.shape, nan)
-    good = np.isfinite(jd)
+    good = _datable(jd)
     if good.any():
         tt1, tt2 = _to_tt(jd[good])
         with warnings.catch_warnings():
@@ -119,12 +119,17 @@ def to_utc(jd: float, scale: str) -> float:
     behind_tai = {"TT": 32.184, "TDT": 32.184, "ET": 32.184, "TDB": 32.184, "TAI": 0.0, "GPS": -19.0}
     if scale in ("UTC", "UT", "UT1", "GMT", "Z"):
         return jd
-    if not isfinite(jd):
+    if not _datable(np.asarray(jd)):
         return nan
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", erfa.ErfaWarning)
         utc1, utc2 = erfa.taiutc(jd, -behind_tai[scale] / 86400)
     return float(utc1 + utc2)
+
+
+def _datable(jd: Floats) -> NDArray[np.bool_]:
+    """Dates from 1900 to 2100: the reach of the series for the Earth."""
+    return (jd > 2415020.5) & (jd < 2488069.5)
 
 
 def _arrays(*values: ArrayLike) -> tuple[Floats, ...]:

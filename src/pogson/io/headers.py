@@ -28,6 +28,7 @@ _TOLD = (
     "kind", "target", "band", "exptime", "jd_start", "jd_utc", "bjd_tdb", "airmass", "ra", "gain",
     "read_noise", "saturation", "linearity", "temperature", "pixel_scale", "diameter", "site", "reduced",
 )  # fmt: skip
+_LONGEST = 1e6  # seconds: no exposure, nor stack of a night, is as long
 _FIELDS = {f.name for f in fields(Exposure)}
 
 
@@ -132,7 +133,8 @@ def _exptime(header: Header, found: Found) -> None:
             value *= 86400
         elif re.search(r"\[min\]|\(min\)|\bin minutes\b", comment):
             value *= 60
-        rest.append((key, value))
+        if value < _LONGEST:
+            rest.append((key, value))
     if rest:
         key, value = rest[0]
         found.set("exptime", value, f"{key} card")

@@ -83,6 +83,8 @@ def day(text: str) -> float:
             year += 2000 if year < 60 else 1900
         if month > 12 >= of_month:
             of_month, month = month, of_month
+    if not 1900 <= year < 2100:
+        return nan
     try:
         return date(year, month, of_month).toordinal() + 1721424.5
     except ValueError:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 from astropy.table import Table
 
+import pogson
 from pogson.core.errors import MatchError
 from pogson.core.frame import Exposure, Frame
 from pogson.core.psf import PSF
 from pogson.core.transform import Transform
 from pogson.io.fits import read_raw
+from pogson.pipeline.cache import Cache, make_key
 from pogson.pipeline.settings import Settings
-from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.calibrate.collection import Masters
+from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.detect.find import detect_stars
 from pogson.steps.match.align import match_stars
 from pogson.steps.match.field import MatchFailure
@@ -28,7 +34,7 @@ GROWTH_SETTINGS = ("radius", "radius_pixels", "annulus_inner", "annulus_outer")
 class Detected:
     """A light frame whose stars are known.
 
-    `frame` is None where the pixels are not kept in memory.
+    `frame` is None where the pixels are not in memory.
     """
 
     exposure: Exposure
@@ -37,13 +43,15 @@ class Detected:
     sky: float  # electron / px, median
     noise: float  # electron, median
     masters: tuple[str, ...]
+    missing: tuple[str, ...]  # kinds of calibration that were not there
     unit: str
+    key: str = ""
     frame: Frame | None = None
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A light frame whose fluxes are known; `photometry` is empty where it could not be matched."""
+    """A light frame whose fluxes are known; `photometry` is None where it could not be matched."""
 
     detected: Detected
     transform: Transform | MatchFailure
@@ -51,61 +59,134 @@ class Measured:
     growth: GrowthCurve | None = None
 
 
-def detect_light(exposure: Exposure, masters: Masters, settings: Settings, *, keep: bool) -> Detected:
-    """Read, calibrate and search one light frame; `keep` its pixels for `measure_light`."""
-    frame = calibrate_frame(read_raw(exposure), masters, **settings.of("calibrate"))
-    stars = detect_stars(frame, **settings.of("detect"))
-    sky = stars.meta.pop("sky")  # maps as large as the frame
+@dataclass(frozen=True)
+class Workshop:
+    """What every light frame of a night is worked on with."""
+
+    masters: Masters
+    settings: Settings
+    cache: Cache
+
+    def calibrate(self, exposure: Exposure) -> Frame:
+        """Read a light frame and calibrate it."""
+        return calibrate_frame(read_raw(exposure), self.masters, **self.settings.of("calibrate"))
+
+    def detect(self, exposure: Exposure) -> Detected:
+        """Read, calibrate and search a light frame; a run that was stopped may have its stars already."""
+        key = self._key(exposure)
+        known = self.cache.get(key)
+        if known is not None:
+            return _restore_detected(exposure, known, key)
+        frame = self.calibrate(exposure)
+        stars = detect_stars(frame, **self.settings.of("detect"))
+        sky, psf = stars.meta.pop("sky"), stars.meta["psf"]  # the sky's maps are as large as the frame
+        made = frame.calibration
+        found = Detected(
+            frame.exposure,
+            stars,
+            psf,
+            sky.median_level,
+            sky.median_noise,
+            made.masters,
+            made.missing,
+            frame.unit,
+            key,
+            frame,
+        )
+        facts = {name: getattr(found, name) for name in _FACTS} | {"notes": frame.exposure.notes}
+        self.cache.put(key, stars, facts)
+        return found
+
+    def measure(
+        self, detected: Detected, field: Table, field_key: str, transform: Transform | MatchFailure
+    ) -> Measured:
+        """Measure the field's stars in a frame; its pixels are let go."""
+        light = replace(detected, frame=None)
+        if isinstance(transform, MatchFailure):
+            return Measured(light, transform)
+        settings = self.settings.of("measure")
+        key = make_key(detected.key, field_key, transform, settings)
+        known = self.cache.get(key)
+        if known is not None:
+            return _restore_measured(light, transform, known)
+        frame = detected.frame or self.calibrate(detected.exposure)
+        fwhm = detected.psf.fwhm
+        photometry = measure_aperture(frame, field, at=transform, fwhm=fwhm, **settings)
+        shared = {k: v for k, v in settings.items() if k in GROWTH_SETTINGS}
+        growth = fit_growth(frame, field, at=transform, fwhm=fwhm, **shared)
+        meta = {k: v for k, v in photometry.meta.items() if k != "exposure"}
+        self.cache.put(key, photometry, {"growth": growth, "meta": meta})
+        return Measured(light, transform, photometry, growth)
+
+    def process(
+        self,
+        exposure: Exposure,
+        field: Table,
+        field_key: str,
+        reference: Table,
+        guess: Transform | None,
+    ) -> Measured:
+        """Read, calibrate, search, align and measure a light frame in one go.
+
+        Parameters
+        ----------
+        exposure : Exposure
+        field : Table
+            FIELD, made from the surveyed frames.
+        field_key : str
+        reference : Table
+            STARS of the reference frame.
+        guess : Transform or None
+            Map of a frame taken near this one.
+        """
+        detected = self.detect(exposure)
+        try:
+            transform: Transform | MatchFailure = match_stars(detected.stars, reference, guess=guess)
+        except MatchError as error:
+            transform = MatchFailure(str(error))
+        return self.measure(detected, field, field_key, transform)
+
+    def _key(self, exposure: Exposure) -> str:
+        """Everything that the stars of a frame depend on."""
+        file = Path(exposure.path).stat()
+        masters = [(m.name, m.n, m.sources, m.notes) for m in self.masters.masters]
+        steps = self.settings.of("calibrate"), self.settings.of("detect")
+        return make_key(pogson.__version__, file.st_size, file.st_mtime_ns, exposure, masters, steps)
+
+
+_FACTS = ("psf", "sky", "noise", "masters", "missing", "unit")
+
+
+def key_of_field(field: Table) -> str:
+    """A key that changes with any position of the field."""
+    columns = [np.asarray(field[name], float).tobytes().hex() for name in ("x", "y", "flux", "ra", "dec")]
+    return make_key(columns)
+
+
+def _restore_detected(exposure: Exposure, stars: Table, key: str) -> Detected:
+    facts = Cache.facts(stars)
+    psf = PSF(**_numbers(facts["psf"]))
+    known = replace(exposure, notes=tuple(facts["notes"]))
+    stars.meta = {"psf": psf, "exposure": known}
     return Detected(
-        frame.exposure,
+        known,
         stars,
-        stars.meta["psf"],
-        sky.median_level,
-        sky.median_noise,
-        frame.calibration.masters,
-        frame.unit,
-        frame if keep else None,
+        psf,
+        float(facts["sky"]),
+        float(facts["noise"]),
+        tuple(facts["masters"]),
+        tuple(facts["missing"]),
+        facts["unit"],
+        key,
     )
 
 
-def measure_light(
-    detected: Detected, field: Table, transform: Transform | MatchFailure, settings: Settings
-) -> Measured:
-    """Measure the field's stars in a frame whose pixels are in memory; the pixels are let go."""
-    frame = detected.frame
-    light = replace(detected, frame=None)
-    if frame is None or isinstance(transform, MatchFailure):
-        return Measured(light, transform)
-    fwhm = detected.psf.fwhm
-    photometry = measure_aperture(frame, field, at=transform, fwhm=fwhm, **settings.of("measure"))
-    shared = {k: v for k, v in settings.of("measure").items() if k in GROWTH_SETTINGS}
-    growth = fit_growth(frame, field, at=transform, fwhm=fwhm, **shared)
+def _restore_measured(light: Detected, transform: Transform, photometry: Table) -> Measured:
+    facts = Cache.facts(photometry)
+    growth = GrowthCurve(**_numbers(facts["growth"]))
+    photometry.meta = {**facts["meta"], "exposure": light.exposure}
     return Measured(light, transform, photometry, growth)
 
 
-def process_light(
-    exposure: Exposure,
-    masters: Masters,
-    settings: Settings,
-    *,
-    field: Table,
-    reference: Table,
-    guess: Transform | None,
-) -> Measured:
-    """Read, calibrate, search, align and measure one light frame in one go.
-
-    Parameters
-    ----------
-    field : Table
-        FIELD, made from the surveyed frames.
-    reference : Table
-        STARS of the reference frame.
-    guess : Transform or None
-        Map of a frame taken near this one.
-    """
-    detected = detect_light(exposure, masters, settings, keep=True)
-    try:
-        transform: Transform | MatchFailure = match_stars(detected.stars, reference, guess=guess)
-    except MatchError as error:
-        transform = MatchFailure(str(error))
-    return measure_light(detected, field, transform, settings)
+def _numbers(facts: dict[str, Any]) -> dict[str, Any]:
+    return {k: np.asarray(v, float) if isinstance(v, Sequence) and not isinstance(v, str) else v for k, v in facts.items()}

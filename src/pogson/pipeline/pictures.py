@@ -55,8 +55,8 @@ def draw_calibration(masters: Sequence[Master], cameras: Mapping[str, Camera]) -
         caption = "Master frames. A good flat shows dust and vignetting, and no stars; a good dark no pattern."
         yield "masters.png", Picture("Calibration", "Masters", caption, to_png(figure_masters(masters)))
     for n, camera in enumerate(cameras.values()):
-        points = camera.measured
-        if not points:
+        points = getattr(camera, "transfer", None)
+        if points is None:
             continue
         caption = "Photon transfer: noise grows with light; the slope is one over the gain."
         png = to_png(
@@ -128,13 +128,14 @@ def draw_errors(photometry: Table, bands: Sequence[str]) -> Drawn:
     yield "noise.png", Picture("Error budget", "Are the errors right?", caption, to_png(figure_noise(photometry)))
 
 
-def draw_zero_points(residuals: Table, zero_points: Table, color: str) -> Drawn:
+def draw_zero_points(residuals: Table, zero_points: Table, colors: Mapping[str, str]) -> Drawn:
     """Residuals against magnitude, colour and place, per band."""
-    bands = np.asarray(residuals["band"], str)
+    bands = np.asarray(residuals["band"], str) if len(residuals) else np.empty(0, str)
     for band in dict.fromkeys(str(b) for b in bands):
         used = zero_points[np.asarray(zero_points["band"], str) == band]
         scatter = float(np.nanmedian(used["scatter"])) if np.isfinite(used["scatter"]).any() else nan
-        png = to_png(figure_zero_point(residuals[bands == band], band=band, color=color, scatter=scatter))
+        mine, color = residuals[bands == band], colors.get(band, "")
+        png = to_png(figure_zero_point(mine, band=band, color=color, scatter=scatter))
         caption = "Measured minus catalogue. A slope with colour asks for a colour term, one with place for a flat."
         yield f"zeropoint_{band}.png", Picture("Zero points", f"Band {band}", caption, png)
 

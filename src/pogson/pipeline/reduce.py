@@ -11,7 +11,8 @@ from astropy.table import Table
 from pogson.core.errors import MatchError, NightError
 from pogson.core.frame import Exposure, Frame
 from pogson.core.transform import Transform
-from pogson.pipeline.lights import Detected, Measured, detect_light, measure_light, process_light
+from pogson.pipeline.cache import Cache
+from pogson.pipeline.lights import Detected, Measured, Workshop, key_of_field
 from pogson.pipeline.night import Night
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.workers import Failure, Outcome, Progress, map_frames
@@ -53,6 +54,7 @@ def reduce_lights(
     settings: Settings,
     *,
     locate: Locate,
+    cache: Cache,
     workers: int = 0,
     memory: float = 2.0,
     progress: Progress | None = None,
@@ -65,6 +67,8 @@ def reduce_lights(
     settings : Settings
     locate : function
         Gives the field its coordinates: called with the field and the reference's exposure.
+    cache : Cache
+        What a run that was stopped has done already.
     workers : int
     memory : float
         Gigabytes that surveyed frames may fill.
@@ -75,9 +79,10 @@ def reduce_lights(
     NightError
         If no light frame could be read, or none holds stars enough to be a reference.
     """
+    shop = Workshop(night.masters, settings, cache)
     survey, rest = choose_survey(night.lights, memory)
     found = map_frames(
-        lambda e: detect_light(e, night.masters, settings, keep=True),
+        shop.detect,
         survey,
         name=lambda e: e.path,
         stage="calibrating and detecting",
@@ -97,10 +102,11 @@ def reduce_lights(
     options = {k: v for k, v in settings.of("match").items() if k != "radius"}
     field = locate(make_field(tables, transforms, best, **options), detected[best].exposure)
     field.meta["psf"] = detected[best].psf
-    posters = _choose_posters(detected, transforms)
-    measured = _measure_surveyed(detected, transforms, field, settings, workers, progress)
+    posters = _choose_posters(shop, detected, transforms)
+    key = key_of_field(field)
+    measured = _measure_surveyed(shop, detected, transforms, field, key, workers, progress)
     if rest:
-        measured += _process_rest(rest, night, settings, field, tables[best], measured, workers, progress)
+        measured += _process_rest(shop, rest, field, key, tables[best], measured, workers, progress)
     failures += [o.failure for o in measured if o.failure]
     lights = sorted((o.result for o in measured if o.result is not None), key=_order)
     paths = [m.detected.exposure.path for m in lights]
@@ -139,7 +145,7 @@ def choose_survey(
 
 
 def _choose_posters(
-    detected: Sequence[Detected], transforms: Sequence[Transform | MatchFailure]
+    shop: Workshop, detected: Sequence[Detected], transforms: Sequence[Transform | MatchFailure]
 ) -> dict[str, Frame]:
     """The frame with the most stars of each band."""
     best: dict[str, Detected] = {}
@@ -147,61 +153,63 @@ def _choose_posters(
         band = one.exposure.band
         if isinstance(transform, Transform) and len(one.stars) > len(best[band].stars if band in best else ()):
             best[band] = one
-    return {band: one.frame for band, one in best.items() if one.frame is not None}
+    return {band: one.frame or shop.calibrate(one.exposure) for band, one in best.items()}
 
 
 def _measure_surveyed(
-    detected: Sequence[Detected],
+    shop: Workshop,
+    detected: list[Detected],
     transforms: Sequence[Transform | MatchFailure],
     field: Table,
-    settings: Settings,
+    key: str,
     workers: int,
     progress: Progress | None,
-) -> list[Outcome[object, Measured]]:
-    pairs = list(zip(detected, transforms, strict=True))
-    outcomes = map_frames(
-        lambda pair: measure_light(pair[0], field, pair[1], settings),
-        pairs,
-        name=lambda pair: pair[0].exposure.path,
+) -> list[Outcome[int, Measured]]:
+    def task(index: int) -> Measured:
+        done = shop.measure(detected[index], field, key, transforms[index])
+        detected[index] = done.detected  # its pixels are not needed any more
+        return done
+
+    names = [d.exposure.path for d in detected]
+    return map_frames(
+        task,
+        range(len(detected)),
+        name=lambda index: names[index],
         stage="measuring",
         workers=workers,
         progress=progress,
     )
-    return list(outcomes)  # type: ignore[arg-type]
 
 
 def _process_rest(
+    shop: Workshop,
     rest: Sequence[Exposure],
-    night: Night,
-    settings: Settings,
     field: Table,
+    key: str,
     reference: Table,
-    measured: Sequence[Outcome[object, Measured]],
+    measured: Sequence[Outcome[int, Measured]],
     workers: int,
     progress: Progress | None,
-) -> list[Outcome[object, Measured]]:
-    known = sorted(
-        (o.result.detected.exposure.jd_utc, k, o.result.transform)
-        for k, o in enumerate(measured)
+) -> list[Outcome[int, Measured]]:
+    known = [
+        (o.result.detected.exposure.jd_utc, o.result.transform)
+        for o in measured
         if o.result is not None and isinstance(o.result.transform, Transform)
-    )
-    times = np.array([time for time, _, _ in known])
+    ]
+    times = np.nan_to_num([time for time, _ in known])
 
-    def process(exposure: Exposure) -> Measured:
-        near = int(np.argmin(np.abs(times - exposure.jd_utc))) if np.isfinite(exposure.jd_utc) else 0
-        return process_light(
-            exposure, night.masters, settings, field=field, reference=reference, guess=known[near][2]
-        )
+    def task(index: int) -> Measured:
+        near = int(np.argmin(np.abs(times - np.nan_to_num(rest[index].jd_utc))))
+        return shop.process(rest[index], field, key, reference, known[near][1])
 
-    outcomes = map_frames(
-        process,
-        rest,
-        name=lambda e: e.path,
+    return map_frames(
+        task,
+        range(len(rest)),
+        name=lambda index: rest[index].path,
         stage="calibrating, detecting, measuring",
         workers=workers,
         progress=progress,
     )
-    return list(outcomes)  # type: ignore[arg-type]
 
 
 def _order(light: Measured) -> tuple[float, str]:

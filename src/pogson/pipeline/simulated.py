@@ -50,7 +50,8 @@ def write_night(
     shown = progress or Silent()
     shown.stage("simulating frames", len(night.names))
     for file in night.frames(count_workers(workers)):
-        write_raw(out / file.name, file.pixels, file.cards)
+        cards = {key: (value, comment) for key, value, comment in file.cards}
+        write_raw(out / file.name, file.pixels, cards)
         shown.advance()
     write_table(out / "catalog.csv", night.catalog)
     write_table(out / "truth" / "stars.ecsv", night.stars)

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from pogson.core.flags import SPOILED, Star
+from pogson.io.files import write_atomic
 from pogson.io.tables import read_table
+from pogson.plots.products import figure_truth
+from pogson.plots.style import to_png
 
 Values = NDArray[np.float64]
 
@@ -60,6 +63,31 @@ class Recovery:
     pulls: tuple[Pulls, ...]
 
 
+def describe_recovery(recovery: Recovery) -> list[str]:
+    """The comparison as lines of text."""
+    lines = ["", "recovered against true", "zero points [mag]"]
+    for row in recovery.zero_points:
+        lines.append(
+            f"  {row['frame']:<24} {row['band']}  true {row['true']:.4f}  measured {row['measured']:.4f} "
+            f"+- {row['err']:.4f}  pull {row['pull']:+.2f}"
+        )
+    for band, offset in recovery.bright_offset.items():
+        n = len(recovery.stars[band][0])
+        lines.append(f"stars in {band}: {n}; median (measured - true) of those with SNR > 200: {offset:+.4f} mag")
+    lines.append("pulls of single measurements, (measured - true) / error: mean and width, by SNR")
+    for p in recovery.pulls:
+        lines.append(
+            f"  SNR {p.low:5.0f} to {p.high:5.0f}  {p.n:6d} measurements  mean {p.mean:+.2f}  "
+            f"width {p.width:.3f} +- {p.width_err:.3f}"
+        )
+    return lines
+
+
+def draw_recovery(recovery: Recovery, path: str | Path) -> None:
+    """Picture of the comparison."""
+    write_atomic(path, to_png(figure_truth(recovery.stars)))
+
+
 def compare_with_truth(out: str | Path, night: str | Path) -> Recovery:
     """Compare the products of a run with the tables that `pogson simulate` wrote.
 
@@ -88,7 +116,7 @@ def compare_with_truth(out: str | Path, night: str | Path) -> Recovery:
         bright = good & (err < 1.0857 / 200.0)
         offsets[band] = float(np.median((measured - true)[bright])) if bright.any() else np.nan
     points = _compare_zero_points(zero_points, true_frames)
-    return Recovery(points, recovered, offsets, _pulls(photometry, stars, true_stars, rows, clean, bands))
+    return Recovery(points, recovered, offsets, _pulls(photometry, zero_points, stars, true_stars, rows, clean, bands))
 
 
 def _identify(stars: Table, true: Table, bands: list[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -132,6 +160,7 @@ def _compare_zero_points(zero_points: Table, true: Table) -> Table:
 
 def _pulls(
     photometry: Table,
+    zero_points: Table,
     stars: Table,
     true: Table,
     rows: NDArray[np.int64],
@@ -145,13 +174,15 @@ def _pulls(
     pull = np.full(len(photometry), np.nan)
     snr = np.full(len(photometry), np.nan)
     band_of = np.asarray(photometry["band"], str)
+    known = {str(f): float(e) for f, e in zip(zero_points["frame"], zero_points["fit_err"], strict=True)}
+    zero_err = np.array([known.get(str(f), np.nan) for f in photometry["frame"]])
     mag, err = (np.asarray(photometry[name], float) for name in ("mag", "mag_err"))
     for band in bands:
         mine = usable & (band_of == band) & np.isfinite(mag)
         truth = np.asarray(true[f"mag_{band}"], float)[rows[at[mine]]]
         # compare fluxes: magnitudes of faint stars are skewed
         ratio = 10.0 ** (-0.4 * (mag[mine] - truth))
-        relative = err[mine] / 1.0857362
+        relative = np.hypot(err[mine], zero_err[mine]) / 1.0857362
         pull[mine] = (ratio - 1.0) / (relative * ratio)
         snr[mine] = 1.0 / (relative * ratio) * ratio**0.5  # near that of the true flux
     found = []

@@ -82,13 +82,19 @@ def pogson() -> None:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command; every error on purpose is one line, and an exit code."""
+    """Run the command `pogson`."""
+    run_command(pogson, arguments)
+
+
+def run_command(command: click.Command, arguments: list[str] | None = None) -> NoReturn:
+    """Run a command; every error on purpose is one line, and an exit code."""
     from pogson.core.errors import PogsonError, SettingError
 
     try:
-        code = pogson.main(arguments, "pogson", standalone_mode=False)
+        code = command.main(arguments, "pogson", standalone_mode=False)
     except click.UsageError as error:
-        _say(f"{error.format_message()} (`pogson --help` shows the way)")
+        where = f" {error.ctx.command_path}" if error.ctx else " pogson"
+        _say(f"{error.format_message()} (see:{where} --help)")
         sys.exit(2)
     except click.ClickException as error:
         _say(error.format_message())

@@ -242,6 +242,8 @@ def _from_pairs_alone(
     for name, raws in (("flats", flats), ("lights", lights)):
         level, variance = _disjoint_pairs(raws, bias, camera.saturation, quiet=name == "lights")
         if level.size < 10:
+            if len(raws) > 1:
+                camera = _noted(camera, f"the {name} hold too few places without stars: no gain from them")
             continue
         known = bias is not None and isfinite(dark)
         line = slope_through(level, variance, dark, dark_err) if known else fit_line(level, variance)
@@ -276,7 +278,7 @@ def _from_pairs_alone(
 def _disjoint_pairs(
     raws: Sequence[RawFrame], bias: Image | None, saturation: float, *, quiet: bool, most: int = 12
 ) -> tuple[Values, Values]:
-    """Levels and variances of the boxes of pairs of consecutive frames; of lights only boxes without stars."""
+    """Levels and variances of boxes in pairs of consecutive frames; of lights only where no star is."""
     pairs = [
         (a, b)
         for a, b in zip(raws[::2], raws[1::2], strict=False)
@@ -316,6 +318,10 @@ def _with_read_noise(camera: Camera, dark: float, dark_err: float, n: int) -> Ca
     err = sqrt(
         (camera.gain * dark_err / (2.0 * sqrt(max(alone, 1e-12)))) ** 2 + (sqrt(alone) * gain_err) ** 2
     )
+    if sqrt(dark) < 0.5 * camera.step:
+        err = max(err, camera.gain * camera.step / sqrt(12.0))
+        note = "the read noise is smaller than the converter's step and poorly known; the sum of both is not"
+        camera = _noted(camera, note)
     source = f"differences of {n} biases" if n > 1 else "a single bias: fixed pattern included"
     return replace(camera, read_noise=value, read_noise_err=err, read_noise_source=source)
 
@@ -340,7 +346,7 @@ def _with_linearity(camera: Camera, flats: Sequence[RawFrame], bias: Image) -> C
         return camera
     order = np.argsort(np.concatenate(x))
     level, response = np.concatenate(x)[order], np.concatenate(ratio)[order]
-    bins = np.array_split(np.arange(level.size), max(5, min(60, level.size // 30)))
+    bins = np.array_split(np.arange(level.size), max(5, min(200, level.size // 8)))
     mid = np.array([np.median(level[b]) for b in bins])
     curve = np.array([np.median(response[b]) for b in bins])
     pedestal = float(np.median(bias))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan, pi, sqrt
 from typing import Any
 
@@ -122,6 +123,8 @@ def measure_aperture(
 
     flags = _flag_pixels(bits, coverage[:, 0], sums[:, 0], stars, aperture, frame.shape)
     flags |= np.where(sky.few, int(Star.FEW_SKY), 0)
+    if not np.any(stars.flux > 0.0):
+        stars = replace(stars, flux=fluxes[:, 0])
     flags |= _flag_neighbors(stars, aperture)
     if frame.unit == "adu":
         flags |= int(Star.EMPIRICAL)

@@ -127,6 +127,10 @@ def fit_growth(
     blocked = block_stars(
         frame, stars.x, stars.y, stars.flux, fwhm=stars.fwhm, beta=stars.beta, limit=annulus[0]
     )
+    if not np.any(stars.flux > 0.0):
+        sky = measure_annulus(frame, stars.x, stars.y, blocked, inner=annulus[0], outer=annulus[1])
+        sums = sum_stars(frame, stars, np.array([main]))[0][:, 0]
+        stars = dataclasses.replace(stars, flux=sums - sky.level * pi * main**2)
     best = 0
     for size in sorted({s for s in (reference, 3.0, 2.5) if s <= reference}, reverse=True):
         outer = size * stars.fwhm

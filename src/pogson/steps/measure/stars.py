@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan, nan
+from math import inf, isnan, nan
 
 import numpy as np
 from astropy.table import Table
@@ -48,11 +48,16 @@ def locate_stars(field: Table, at: Transform | None, fwhm: float) -> Stars:
         raise SettingError("fwhm of the stars is unknown; give fwhm in pixels, or a field with meta['psf']")
     # without a fitted profile: the wings of a typical seeing disc
     beta = 3.0 if psf is None or not (psf.profile == "gaussian" or psf.beta > 1.0) else float(psf.beta)
-    x, y = (np.ascontiguousarray(field[name], np.float64) for name in ("x", "y"))
+    x, y = (_values(field, name) for name in ("x", "y"))
     if at is not None:
         x, y = (np.ascontiguousarray(c, np.float64) for c in at.apply(x, y))
-    flux = field["flux"] if "flux" in field.colnames else np.full(len(x), nan)
-    return Stars(np.asarray(field["id"]), x, y, np.ascontiguousarray(flux, np.float64), width, beta)
+    flux = _values(field, "flux") if "flux" in field.colnames else np.full(len(x), nan)
+    return Stars(np.asarray(field["id"]), x, y, flux, width, beta)
+
+
+def _values(field: Table, name: str) -> Array:
+    """A column as plain numbers; NaN where it is masked."""
+    return np.ascontiguousarray(np.ma.filled(np.ma.asarray(field[name], dtype=np.float64), nan))
 
 
 def contamination(stars: Stars, radius: float) -> tuple[Array, Array]:
@@ -64,4 +69,5 @@ def contamination(stars: Stars, radius: float) -> tuple[Array, Array]:
         stars.x, stars.y, stars.flux, np.argsort(stars.y), np.append(fraction, 0.0), step
     )
     own = fraction[0] * np.where(stars.flux > 0.0, stars.flux, nan)
-    return light / own, nearest
+    # a star of unknown flux in the light of a known one: no share is too large
+    return np.where(np.isnan(own) & (light > 0.0), inf, light / own), nearest

@@ -31,6 +31,9 @@ class Shot:
     aperture_correction: float  # magnitude to add; 0 where unknown
     aperture_correction_err: float
     electrons: bool  # false where the gain is unknown
+    corrected: bool = True  # whether the aperture correction is known
+    reach: float = nan  # px: aperture and half of a star's width
+    pixel_scale: float = nan  # arcsec / px
 
     @classmethod
     def of(cls, table: Table) -> Shot:
@@ -49,6 +52,9 @@ class Shot:
             correction if known else 0.0,
             error if known and np.isfinite(error) else 0.0,
             table.meta.get("unit", "electron") == "electron",
+            known,
+            float(table.meta.get("radius", nan)) + 0.5 * float(table.meta.get("fwhm", 0.0)),
+            float(exposure.pixel_scale),
         )
 
     @property

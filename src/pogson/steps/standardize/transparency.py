@@ -38,7 +38,12 @@ def measure_transparency(photometry: Sequence[Table], *, min_snr: Sigma = 20.0, 
         mine = [k for k, shot in enumerate(shots) if shot.band == band]
         ratio[mine] = _compare([shots[k] for k in mine], min_snr, clip)
     with np.errstate(invalid="ignore"):
-        scale = 10.0 ** (0.4 * ratio[:, 0])
+        scale = 10.0 ** (0.4 * (ratio[:, 0] + _uncorrected(shots)))
+        for band in dict.fromkeys(shot.band for shot in shots):
+            same = np.array([shot.band == band for shot in shots])
+            known = scale[same & (ratio[:, 1] < 0.1)]
+            if len(known):
+                scale[same] /= known.max()
         table = Table(
             {
                 "frame": np.array([shot.frame for shot in shots], str),
@@ -52,6 +57,12 @@ def measure_transparency(photometry: Sequence[Table], *, min_snr: Sigma = 20.0, 
         )
     table["offset"].unit = table["offset_err"].unit = "mag"
     return table
+
+
+def _uncorrected(shots: list[Shot]) -> Values:
+    """What takes the aperture corrections out again, in bands where a frame has none."""
+    lacking = {shot.band for shot in shots if not shot.corrected}
+    return np.array([shot.aperture_correction if shot.band in lacking else 0.0 for shot in shots])
 
 
 def _compare(shots: list[Shot], min_snr: float, clip: float) -> Values:

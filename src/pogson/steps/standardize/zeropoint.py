@@ -15,6 +15,7 @@ from pogson.core.columns import ZEROPOINTS
 from pogson.core.errors import SettingError
 from pogson.core.flags import SPOILED, Star, flag_names
 from pogson.core.units import Mags, Sigma
+from pogson.steps.standardize.crowding import neighbor_light
 from pogson.steps.standardize.depth import limiting_magnitude
 from pogson.steps.standardize.gather import POGSON, Shot, Values, near_colors
 from pogson.steps.standardize.robust import fit_line
@@ -24,6 +25,7 @@ _ENOUGH = 10  # stars that let us be strict about the rest
 _COLOR_STARS = 15
 _COLOR_RANGE = 0.3  # mag
 _COLOR_SIGMA = 3.0
+_NEIGHBOR_LIGHT = 0.02  # of the star's own, in the aperture
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class _Pairs:
     offset: Values  # catalogue minus instrumental magnitude
     inst_err: Values
     why: NDArray[np.object_]  # empty: may be used
+    touched: NDArray[np.bool_]  # light of a neighbour in the aperture
     zero: float = nan
     zero_err: float = nan
     scatter: float = nan
@@ -178,7 +181,7 @@ def fit_zero_points(
     colors: dict[str, ColorTerm] = {}
     for band in seen:
         name = _choose_color(band, color, has, seen)
-        mine = [_pair(shot, matches, catalog, name) for shot in shots if shot.band == band]
+        mine = [_pair(shot, matches, catalog, name, pixel_scale) for shot in shots if shot.band == band]
         for one in mine:
             _leave_out(one, min_snr, max_catalog_err)
         colors[band] = _fit_band(mine, name, color_term, fixed, clip, min_stars)
@@ -212,7 +215,7 @@ def _choose_color(band: str, color: str, has: list[str], seen: list[str]) -> str
     return near[0] if near else ""
 
 
-def _pair(shot: Shot, matches: Table, catalog: Table, color: str) -> _Pairs:
+def _pair(shot: Shot, matches: Table, catalog: Table, color: str, pixel_scale: float) -> _Pairs:
     """The stars of a frame that the catalogue knows, in the frame's own band."""
     stars = np.asarray(shot.table["star"], np.int64)
     where = {int(s): k for k, s in enumerate(stars)}
@@ -247,7 +250,10 @@ def _pair(shot: Shot, matches: Table, catalog: Table, color: str) -> _Pairs:
     else:
         why[(why == "") & unknown] = "no error in the catalogue"
         cat_err = np.where(unknown, 0.0, cat_err)
-    return _Pairs(shot, stars[row], row, cat, cat_err, bend, offset, inst_err, why)
+    touched = (flags & int(Star.NEIGHBOR)) != 0
+    scale = pixel_scale if np.isfinite(pixel_scale) else shot.pixel_scale
+    touched |= neighbor_light(catalog, line, shot.band, radius=shot.reach * scale) > _NEIGHBOR_LIGHT
+    return _Pairs(shot, stars[row], row, cat, cat_err, bend, offset, inst_err, why, touched)
 
 
 def _leave_out(one: _Pairs, min_snr: float, max_catalog_err: float) -> None:
@@ -262,11 +268,10 @@ def _leave_out(one: _Pairs, min_snr: float, max_catalog_err: float) -> None:
     bright = usable & (snr >= np.sort(snr[usable])[-min(20, usable.sum())])
     zero = float(np.median(one.offset[bright]))
     expected = snr * 10.0 ** (-0.4 * (one.offset - zero))
-    touched = (one.shot.flags[one.row] & int(Star.NEIGHBOR)) != 0
     good = usable & (expected >= min_snr)
-    if (good & ~touched).sum() >= _ENOUGH:
+    if (good & ~one.touched).sum() >= _ENOUGH:
         one.why[usable & (expected < min_snr)] = "faint"
-        one.why[good & touched] = "neighbour"
+        one.why[good & one.touched] = "neighbour"
     elif good.sum() >= _ENOUGH:
         one.why[usable & (expected < min_snr)] = "faint"
     else:

@@ -1,0 +1,171 @@
+"""From the fluxes of a night to magnitudes: judged frames, zero points, means per star."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import nan
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.columns import ZEROPOINTS
+from pogson.core.transform import Transform
+from pogson.pipeline.coordinates import Located
+from pogson.pipeline.lights import Measured
+from pogson.pipeline.reduce import Reduced
+from pogson.pipeline.settings import Settings
+from pogson.steps.inspect.judge import Verdict, judge_frames
+from pogson.steps.match.crossmatch import crossmatch
+from pogson.steps.standardize.apply import standardize
+from pogson.steps.standardize.transparency import measure_transparency
+from pogson.steps.standardize.zeropoint import ColorTerm, ZeroPoints, fit_zero_points
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Magnitudes of a night.
+
+    Attributes
+    ----------
+    stars : Table
+        One row per star of the field.
+    photometry : tuple of Table
+        PHOTOMETRY of every measured frame, with calibrated magnitudes where there is a zero point;
+        frames that were rejected keep their fluxes and have no part in the means.
+    zero_points : Table
+        ZEROPOINTS.
+    residuals : Table
+        The stars of the zero points, used or left out with the reason.
+    color_terms : mapping of band to ColorTerm
+    verdicts : tuple of Verdict
+        One per light frame.
+    transparency : mapping of path to (value, error)
+    accepted_paths : frozenset of str
+    matched : int
+        Stars of the field that the catalogue has.
+    notes : tuple of str
+    """
+
+    stars: Table
+    photometry: tuple[Table, ...]
+    zero_points: Table
+    residuals: Table
+    verdicts: tuple[Verdict, ...]
+    transparency: dict[str, tuple[float, float]]
+    accepted_paths: frozenset[str]
+    color_terms: dict[str, ColorTerm] = field(default_factory=dict)
+    matched: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def colors(self) -> dict[str, str]:
+        """The colour of each band's colour term."""
+        return {band: term.color for band, term in self.color_terms.items()}
+
+
+def calibrate_magnitudes(
+    reduced: Reduced, located: Located, catalog: Table | None, settings: Settings
+) -> Calibrated:
+    """Judge the frames, fit zero points where a catalogue helps, and average the stars."""
+    measured = [m for m in reduced.lights if m.photometry is not None]
+    tables = [_with_facts(m) for m in measured]
+    relative = measure_transparency(tables) if tables else Table()
+    transparency = {
+        m.detected.exposure.path: (float(row["transparency"]), float(row["transparency_err"]))
+        for m, row in zip(measured, relative, strict=True)
+    }
+    verdicts = judge_frames(_metrics(reduced.lights, transparency), **settings.of("judge"))
+    accepted = frozenset(
+        m.detected.exposure.path for m, v in zip(reduced.lights, verdicts, strict=True) if v.accepted
+    )
+    good = [t for t, m in zip(tables, measured, strict=True) if m.detected.exposure.path in accepted]
+    rejected = [t for t, m in zip(tables, measured, strict=True) if m.detected.exposure.path not in accepted]
+    zero_points, matched, notes = _zero_points(good, located, catalog, settings)
+    done = standardize(good, located.field, zero_points)
+    photometry = sorted([*done.photometry, *rejected], key=lambda t: t.meta["exposure"].jd_utc)
+    return Calibrated(
+        done.stars,
+        tuple(photometry),
+        zero_points.table if zero_points else _no_zero_points(good, catalog),
+        zero_points.residuals if zero_points else Table(),
+        tuple(verdicts),
+        transparency,
+        accepted,
+        dict(zero_points.colors) if zero_points else {},
+        matched,
+        notes,
+    )
+
+
+def _with_facts(light: Measured) -> Table:
+    """The photometry, with what standardize asks of its meta."""
+    assert light.photometry is not None
+    table = light.photometry
+    growth = light.growth
+    table.meta |= {
+        "aperture_correction": growth.correction if growth else nan,
+        "aperture_correction_err": growth.correction_err if growth else nan,
+        "missing": light.detected.missing,
+    }
+    return table
+
+
+def _metrics(lights: Sequence[Measured], transparency: dict[str, tuple[float, float]]) -> Table:
+    rows = [
+        {
+            "path": m.detected.exposure.path,
+            "band": m.detected.exposure.band,
+            "n_stars": len(m.detected.stars),
+            "fwhm": m.detected.psf.fwhm,
+            "elongation": m.detected.psf.elongation,
+            "transparency": transparency.get(m.detected.exposure.path, (nan, nan))[0],
+            "problem": "" if isinstance(m.transform, Transform) else m.transform.reason,
+        }
+        for m in lights
+    ]
+    return Table({name: [row[name] for row in rows] for name in rows[0]})
+
+
+def _zero_points(
+    good: Sequence[Table], located: Located, catalog: Table | None, settings: Settings
+) -> tuple[ZeroPoints | None, int, tuple[str, ...]]:
+    if catalog is None or located.solution is None or not good:
+        return None, 0, ()
+    field_ = located.field
+    epoch = 2000.0 + (good[0].meta["exposure"].jd_utc - 2451545.0) / 365.25
+    flux = np.asarray(field_["flux"], float)
+    rough = np.where(flux > 0, -2.5 * np.log10(np.where(flux > 0, flux, 1.0)), nan)
+    matches = crossmatch(
+        field_["ra"], field_["dec"], catalog, ids=np.asarray(field_["id"]), mag=rough, epoch=epoch
+    )
+    fitted = fit_zero_points(
+        good, matches, catalog, pixel_scale=located.pixel_scale, **settings.of("standardize")
+    )
+    missing = [
+        f"the catalogue has no {band}: its magnitudes are instrumental"
+        for band in dict.fromkeys(str(t.meta["exposure"].band) for t in good)
+        if f"mag_{band}" not in catalog.colnames
+    ]
+    return fitted, len(matches), tuple(missing)
+
+
+def _no_zero_points(tables: Sequence[Table], catalog: Table | None) -> Table:
+    """ZEROPOINTS that say that there is none."""
+    n = len(tables)
+    exposures = [t.meta["exposure"] for t in tables]
+    nothing = np.full(n, nan)
+    return ZEROPOINTS.table(
+        frame=[e.path for e in exposures],
+        band=[e.band for e in exposures],
+        zero_point=nothing,
+        zero_point_err=nothing,
+        scatter=nothing,
+        n_used=np.zeros(n, int),
+        color_term=np.zeros(n),
+        sky_brightness=nothing,
+        sky_brightness_err=nothing,
+        limiting_mag=nothing,
+        catalog=[str(catalog.meta.get("name", "")) if catalog is not None else ""] * n,
+    )
+

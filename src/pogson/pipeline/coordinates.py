@@ -1,0 +1,56 @@
+"""Give the field its coordinates: from the catalogue where it proves them, else from the header, said so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.errors import MatchError
+from pogson.core.frame import Exposure
+from pogson.io.wcs import read_wcs
+from pogson.steps.match.astrometry import Solution, solve_field
+
+
+@dataclass(frozen=True)
+class Located:
+    """A field with coordinates, and what they are worth.
+
+    Attributes
+    ----------
+    field : Table
+        FIELD; ra, dec are NaN where nothing was known.
+    words : str
+        Where the coordinates come from.
+    pixel_scale : float
+        arcsec / px.
+    solution : Solution or None
+        None where no catalogue proved the coordinates.
+    notes : tuple of str
+    """
+
+    field: Table
+    words: str
+    pixel_scale: float
+    solution: Solution | None = None
+    notes: tuple[str, ...] = ()
+
+
+def locate_field(field: Table, catalog: Table | None, exposure: Exposure) -> Located:
+    """Solve the field by the catalogue; without one, take the header's WCS as it is, unproven."""
+    notes: tuple[str, ...] = ()
+    if catalog is not None:
+        try:
+            solved, solution = solve_field(field, catalog, exposure=exposure)
+            words = f"{solution.n} stars of the catalogue, rms {solution.rms:.2f} arcsec, from {solution.source}"
+            return Located(solved, words, solution.pixel_scale, solution)
+        except MatchError as error:
+            notes = (f"no plate solution: {error}",)
+    wcs = read_wcs(exposure.cards) if exposure.cards else None
+    if wcs is None:
+        return Located(field, "none: no catalogue and no WCS in the header", exposure.pixel_scale, None, notes)
+    found = field.copy()
+    found["ra"], found["dec"] = wcs.all_pix2world(np.asarray(field["x"]), np.asarray(field["y"]), 0)
+    found["ra"].unit = found["dec"].unit = "deg"
+    return Located(found, "the header's WCS, not proven by a catalogue", exposure.pixel_scale, None, notes)

@@ -1,0 +1,97 @@
+"""Gather what the report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isfinite, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.frame import Master
+from pogson.pipeline.calibrated import Calibrated
+from pogson.pipeline.coordinates import Located
+from pogson.pipeline.night import Night
+from pogson.pipeline.reduce import Reduced
+from pogson.pipeline.report import CameraLine, MasterLine, Picture, ReportData
+from pogson.pipeline.summary import label_lines
+from pogson.steps.calibrate.camera import Camera
+
+
+def collect_report(
+    night_name: str | Path,
+    night: Night,
+    reduced: Reduced,
+    done: Calibrated,
+    frames: Table,
+    drawn: Mapping[str, Picture],
+    provenance: Mapping[str, Any],
+    skipped: Sequence[tuple[str, str]],
+    located: Located,
+) -> ReportData:
+    """Everything that the report shows, from the products of a run."""
+    reference = reduced.lights[reduced.reference].detected.exposure
+    target = reference.target or Path(night_name).name
+    site = reference.site
+    place = f", {site.name or 'site'} at {site.latitude:.3f}, {site.longitude:.3f} deg" if site else ""
+    summary = [
+        f"Target {target}; {reference.camera or 'camera unknown'}{place}.",
+        f"Coordinates from {located.words}.",
+        *provenance["notes"],
+    ]
+    return ReportData(
+        title=f"{target}: {Path(night_name).name}",
+        summary=summary,
+        labels=label_lines(frames, done, located),
+        frames=frames,
+        masters=[_master_line(m) for m in night.masters.masters],
+        camera=[line for key, camera in night.cameras.items() for line in _camera_lines(key, camera)],
+        pictures=list(drawn.values()),
+        zero_points=done.zero_points,
+        stars=_few_columns(done.stars),
+        settings=provenance["settings"],
+        provenance={"versions": provenance["versions"], "seconds": provenance["seconds"]},
+        inputs=provenance["inputs"],
+        skipped=[*skipped, *((f.item, f.reason) for f in night.failures)],
+        files={
+            "Frames": ["frames.ecsv"],
+            "Calibration": [f"masters/{m.name}.fits" for m in night.masters.masters],
+            "Zero points": ["zeropoints.ecsv"]
+            + (["zeropoint_stars.parquet"] if len(done.residuals) else []),
+            "Stars": ["stars.ecsv", "photometry.parquet"],
+            "Provenance": ["run.json"],
+        },
+        pixel_scale=located.pixel_scale,
+    )
+
+
+def _few_columns(stars: Table) -> Table:
+    names = [n for n in stars.colnames if not n.startswith("flux_")]
+    return stars[names]
+
+
+def _master_line(master: Master) -> MasterLine:
+    with np.errstate(invalid="ignore"):
+        level = float(np.nanmedian(master.data))
+        noise = float(np.sqrt(np.nanmedian(master.variance)))
+    unit = "" if master.kind == "flat" else "ADU"
+    return MasterLine(master.name, master.n, level, noise, unit, "; ".join(master.notes))
+
+
+def _camera_lines(key: str, camera: Camera) -> list[CameraLine]:
+    lines = []
+    for name, unit in (
+        ("gain", "electron/ADU"),
+        ("read_noise", "electron"),
+        ("saturation", "ADU"),
+        ("linearity", "ADU"),
+        ("offset", "ADU"),
+    ):
+        value = getattr(camera, name)
+        if isfinite(value) or name in ("gain", "read_noise"):
+            error = getattr(camera, f"{name}_err", nan)
+            source = getattr(camera, f"{name}_source")
+            lines.append(CameraLine(f"{name.replace('_', ' ')} ({key})", value, error, unit, source))
+    return lines

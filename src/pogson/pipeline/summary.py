@@ -1,0 +1,131 @@
+"""The summary of a run: what a person wants to read at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.flags import SPOILED
+from pogson.pipeline.calibrated import Calibrated
+from pogson.pipeline.coordinates import Located
+from pogson.pipeline.products import typical
+from pogson.pipeline.report_format import with_error
+from pogson.pipeline.report_summary import count_reasons
+from pogson.pipeline.workers import Failure
+
+
+def summarize(
+    night: str | Path,
+    folder: Path,
+    frames: Table,
+    done: Calibrated,
+    located: Located,
+    drawn: Sequence[str],
+    failures: Sequence[Failure],
+) -> tuple[str, ...]:
+    """Lines of text: frames, bands, zero points, products; failures last."""
+    lines = ["", f"{night}", *_frame_lines(frames)]
+    lines += _band_lines(frames, done, located.pixel_scale)
+    lines += _label_lines(frames, done, located)
+    lines += _product_lines(folder, done, drawn)
+    lines += [f"FAILED  {f.reason}" for f in failures]
+    return tuple(lines)
+
+
+def _frame_lines(frames: Table) -> list[str]:
+    kinds = np.asarray(frames["kind"], str)
+    counts = ", ".join(f"{np.sum(kinds == k)} {k}" for k in ("light", "bias", "dark", "flat") if (kinds == k).any())
+    lights = frames[kinds == "light"]
+    used = int(np.sum(lights["accepted"]))
+    lines = [f"frames  {counts}; {used} of {len(lights)} lights used"]
+    for row in lights:
+        if not row["accepted"]:
+            lines.append(f"        rejected {Path(str(row['path'])).name}: {row['reasons']}")
+    remarks = [r for row in lights if row["accepted"] for r in str(row["reasons"]).split("; ") if r]
+    for row in lights:
+        clouds = [r for r in str(row["reasons"]).split("; ") if r.startswith("cloud")]
+        if row["accepted"] and clouds:
+            lines.append(f"        noticed  {Path(str(row['path'])).name}: {clouds[0]}")
+    plain = [r for r in remarks if not r.startswith("cloud")]
+    return [*lines, *(f"        note     {text} ({n} frames)" for text, n in count_reasons(plain))]
+
+
+def _band_lines(frames: Table, done: Calibrated, pixel_scale: float) -> list[str]:
+    lights = frames[(np.asarray(frames["kind"], str) == "light") & np.asarray(frames["accepted"], bool)]
+    lines = []
+    for band in dict.fromkeys(str(b) for b in lights["band"]):
+        mine = lights[np.asarray(lights["band"], str) == band]
+        points = done.zero_points[np.asarray(done.zero_points["band"], str) == band]
+        fwhm = typical(mine["fwhm"])
+        seeing = f"seeing {fwhm:.2f} px" + (f" = {fwhm * pixel_scale:.2f}\"" if isfinite(pixel_scale) else "")
+        stars = int(np.sum(np.isfinite(np.asarray(done.stars[f"inst_{band}"], float))))
+        text = [f"{len(mine)} frames", f"{stars} stars", seeing]
+        text += _zero_point_words(points, done, band)
+        lines.append(f"{band or 'no band':<8}" + ", ".join(text))
+    return lines
+
+
+def _zero_point_words(points: Table, done: Calibrated, band: str) -> list[str]:
+    best = int(np.argmin(np.nan_to_num(points["zero_point_err"], nan=np.inf))) if len(points) else -1
+    if best < 0 or not np.isfinite(points["zero_point"][best]):
+        return ["instrumental magnitudes"]
+    zero = with_error(float(points["zero_point"][best]), float(points["zero_point_err"][best]))
+    words = [f"zero point {zero} mag ({points['n_used'][best]} stars)"]
+    term = done.color_terms.get(band)
+    if term is not None and term.value:
+        words.append(f"colour term {with_error(term.value, term.err)} ({term.color})")
+    if isfinite(typical(points["limiting_mag"])):
+        words.append(f"depth {np.nanmax(points['limiting_mag']):.2f} mag (SNR 5)")
+    sky = typical(points["sky_brightness"])
+    if isfinite(sky):
+        words.append(f"sky {sky:.2f} mag/arcsec2")
+    return words
+
+
+def label_lines(frames: Table, done: Calibrated, located: Located) -> list[str]:
+    """What a reader must know before using a number."""
+    labels = [*located.notes, *done.notes]
+    lights = frames[np.asarray(frames["kind"], str) == "light"]
+    if (np.asarray(lights["unit"], str) == "adu").any():
+        labels.append(
+            "EMPIRICAL errors: the gain is unknown, fluxes are in ADU and errors hold the sky noise only; "
+            "give [camera] gain, or flats and biases"
+        )
+    if done.matched == 0:
+        labels.append("magnitudes are instrumental: give --catalog for standard ones")
+    return labels
+
+
+def _label_lines(frames: Table, done: Calibrated, located: Located) -> list[str]:
+    gains = _camera_words(frames)
+    lines = [f"camera  {gains}"] if gains else []
+    lines.append(f"sky     coordinates from {located.words}")
+    if done.matched:
+        lines.append(f"        {done.matched} stars matched with the catalogue")
+    return lines + [f"note    {text}" for text in label_lines(frames, done, located)]
+
+
+def _camera_words(frames: Table) -> str:
+    lights = frames[np.asarray(frames["kind"], str) == "light"]
+    known = lights[np.isfinite(np.asarray(lights["gain"], float))]
+    if not len(known):
+        return "gain unknown"
+    row = known[0]
+    gain = with_error(float(row["gain"]), float(row["gain_err"]))
+    noise = with_error(float(row["read_noise"]), float(row["read_noise_err"]))
+    return (
+        f"gain {gain} electron/ADU ({row['gain_source']}), "
+        f"read noise {noise} electron ({row['read_noise_source']})"
+    )
+
+
+def _product_lines(folder: Path, done: Calibrated, drawn: Sequence[str]) -> list[str]:
+    diagrams = [name for name in drawn if name.startswith("cmd_")]
+    clean = int(np.sum((np.asarray(done.stars["flags"], int) & SPOILED) == 0))
+    lines = [f"stars   {len(done.stars)} in {folder / 'stars.ecsv'}, {clean} without a spoiling flag"]
+    lines += [f"picture {folder / 'plots' / name}" for name in diagrams]
+    return [*lines, f"report  {folder / 'report.html'}"]
