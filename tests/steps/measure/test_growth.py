@@ -99,6 +99,15 @@ def test_light_of_unseen_stars_does_not_pass_for_the_wings_of_the_bright():
     assert growth.correction_err < 0.03
 
 
+def test_a_field_without_fluxes_serves_as_well():
+    rng, image, field = scene(5, 3.0, 3.0)
+    frame = observe(image, rng)
+    known = fit_growth(frame, field, fwhm=3.0)
+    field["flux"] = np.nan
+    unknown = fit_growth(frame, field, fwhm=3.0)
+    assert unknown.correction == pytest.approx(known.correction, abs=known.correction_err)
+
+
 def test_too_few_stars_are_told():
     rng, image, field = scene(6, 3.0, 3.0, n=2)
     field["flux"][:] = 100.0

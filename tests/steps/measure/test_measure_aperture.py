@@ -189,6 +189,17 @@ def test_neighbours_light_in_the_aperture_is_flagged():
     assert near.tolist() == [Star.NEIGHBOR, Star.NEIGHBOR, 0, *[Star.NEIGHBOR | Star.BLENDED] * 2]
 
 
+def test_a_field_without_fluxes_is_judged_by_the_measured_ones():
+    x, y = np.array([40.0, 48.0, 40.0]), np.array([40.0, 40.0, 120.0])
+    frame = observe(light((160, 160), x, y, 9000.0, FWHM), np.random.default_rng(15))
+    stars = measure_aperture(frame, table(x, y, np.nan), fwhm=FWHM)
+    assert (stars["flags"] & Star.NEIGHBOR > 0).tolist() == [True, True, False]
+    field = Table(table(x, y, 9000.0), masked=True)
+    field["flux"].mask = [False, True, False]  # a star of unknown flux beside a known one
+    stars = measure_aperture(frame, field, fwhm=FWHM)
+    assert (stars["flags"] & Star.NEIGHBOR > 0).tolist() == [False, True, False]
+
+
 def test_without_a_gain_the_error_is_that_of_the_sky():
     rng = np.random.default_rng(16)
     data = rng.normal(500.0, 4.0, (90, 90)).astype(np.float32) + light((90, 90), 45.0, 45.0, 5e3, FWHM)
