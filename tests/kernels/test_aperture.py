@@ -60,6 +60,14 @@ def test_sums_and_terms_agree_with_whole_arrays(seed):
     assert peak[0] == data[np.hypot(ii - x, jj - y) <= radii[0]].max()
 
 
+def test_a_flat_of_zero_and_a_dark_below_zero_spoil_no_term():
+    data, variance, mask = scene(3)
+    planes = (np.ones(SHAPE, np.float32), *(np.full(SHAPE, v, np.float32) for v in (0.1, -3.0, 0.5)))
+    planes[0][12, 13] = 0.0
+    terms = run(data, variance, mask, 13.0, 12.0, 4.0, planes=planes, read=4.0)[5]
+    assert np.isfinite(terms).all() and np.all(terms >= 0.0)
+
+
 def test_the_variance_of_a_cut_pixel_counts_with_the_square_of_its_weight():
     rng = np.random.default_rng(3)
     data = rng.normal(0.0, 1.0, (700, 700)).astype(np.float32)

@@ -129,10 +129,12 @@ def sum_apertures(
                         if dd <= radii[0] * radii[0]:
                             highest = max(highest, value)
                         weight = w * w
-                        inverse = 1.0 / flat[j, i] if has_flat else 1.0
+                        inverse = 1.0
+                        if has_flat:
+                            inverse = 1.0 / flat[j, i] if flat[j, i] > 0.0 else 0.0
                         square = weight * inverse * inverse
                         if has_dark:
-                            terms[s, 0] += square * dark[j, i]
+                            terms[s, 0] += square * max(dark[j, i], np.float32(0.0))
                         if has_master:
                             terms[s, 0] += square * master_variance[j, i]
                         terms[s, 1] += square * read_variance
