@@ -53,8 +53,10 @@ def test_two_stars_never_share_a_catalogue_star():
 
 
 def test_two_candidates_are_ambiguous_and_a_faint_distant_one_is_not():
-    cat = catalog([10.0, 10.0], [0.0, 1.0 * ARCSEC], mag=[15.0, 19.0])
+    cat = catalog([10.0, 10.0], [0.0, 1.0 * ARCSEC], mag=[15.0, 17.5])
     assert crossmatch([10.0], [0.1 * ARCSEC], cat)["flags"][0] == int(Star.AMBIGUOUS)
+    cat["mag_g"][1] = 19.0
+    assert crossmatch([10.0], [0.1 * ARCSEC], cat)["flags"][0] == 0
     far_faint = catalog([10.0, 10.0], [0.0, 2.0 * ARCSEC], mag=[15.0, 19.0])
     assert crossmatch([10.0], [0.1 * ARCSEC], far_faint)["flags"][0] == 0
     far_bright = catalog([10.0, 10.0], [0.0, 2.0 * ARCSEC], mag=[15.0, 15.5])

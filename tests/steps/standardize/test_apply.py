@@ -106,6 +106,15 @@ def test_clouds_show_in_the_transparency():
     assert np.max(np.abs(pull[found["transparency_err"] > 0])) < 4.5
 
 
+def test_one_frame_without_an_aperture_correction_looks_no_cloudier():
+    night = Night(frames=3, bands="g")
+    truth = 10 ** (0.4 * (np.array(night.zeros) - max(night.zeros)))
+    for k in (0, 2):
+        night.photometry[k].meta["aperture_correction"] = -0.3
+    found = measure_transparency(night.photometry)
+    assert np.allclose(found["transparency"], truth, rtol=0.02)
+
+
 def test_a_frame_behind_thick_cloud_is_compared_by_fluxes_and_not_favoured():
     ratio = []
     for seed in range(10):

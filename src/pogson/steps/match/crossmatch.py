@@ -28,8 +28,8 @@ def crossmatch(
     """Pair stars with those of a catalogue: one to one, nearest both ways.
 
     A pair is flagged ambiguous where a second catalogue star, or a second star of ours, lies within
-    twice the radius and could be the partner as well: within the radius at any brightness, and beyond it
-    where it is not more than 1.5 mag fainter than the partner.
+    twice the radius and could be the partner as well: within the radius where it is not more than 3 mag
+    fainter than the partner, and beyond it where it is not more than 1.5 mag fainter.
 
     Parameters
     ----------
@@ -96,11 +96,10 @@ def _rivals(
     for k in range(distance.shape[1]):
         rival = np.isfinite(distance[:, k]) & (index[:, k] != partner)
         other = np.where(rival, index[:, k], 0)
-        similar = np.ones(len(places), bool)
-        if len(mag):
-            with np.errstate(invalid="ignore"):
-                similar = ~(mag[other] - mag[partner] > 1.5)
-        doubt |= rival & ((distance[:, k] <= reach) | similar)
+        limit = np.where(distance[:, k] <= reach, 3.0, 1.5)
+        with np.errstate(invalid="ignore"):
+            similar = ~(mag[other] - mag[partner] > limit) if len(mag) else True
+        doubt |= rival & similar
     return doubt
 
 

@@ -51,8 +51,9 @@ def fit_line(design: Values, value: Values, err: Values, *, clip: float, turns: 
     terms[0] = np.median(value)
     size = np.abs(value - terms[0])
     spread = 1.4826 * float(np.median(size))
-    used = size <= max(clip * spread, 1e-6) + clip * err
-    scatter = 0.0
+    scatter = float(np.sqrt(max(spread**2 - float(np.median(err)) ** 2, 0.0)))
+    # a steep colour term widens the start: nothing is lost by it that the turns do not let in again
+    used = size <= np.maximum(clip * np.hypot(err, scatter), np.sort(size)[len(size) // 2])
     for turn in range(turns):
         w = used / (err**2 + scatter**2)
         normal = (design.T * w) @ design

@@ -116,7 +116,7 @@ def fit_zero_points(
     *,
     color_term: str = "auto",
     color: str = "",
-    clip: Sigma = 4.0,
+    clip: Sigma = 3.0,
     min_snr: Sigma = 20.0,
     max_catalog_err: Mags = 0.1,
     min_stars: int = 3,
