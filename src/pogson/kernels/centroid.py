@@ -73,7 +73,8 @@ def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
     level, x, y : float64 (n,)
         Sky and first guess.
     sigma : float
-        Width of the window; a window that strays further than 2 sigma goes back to the first guess.
+        Width of the window; a window that strays further than that and half a pixel goes back to
+        the first guess.
 
     Returns
     -------
@@ -106,7 +107,7 @@ def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
             if lost:
                 break
             step_x, step_y = sx / slope_x, sy / slope_y
-            lost = not math.hypot(cx + step_x - x[s], cy + step_y - y[s]) < 2.0 * sigma
+            lost = not math.hypot(cx + step_x - x[s], cy + step_y - y[s]) < sigma + 0.5
             if lost:
                 break
             cx += step_x

@@ -119,6 +119,19 @@ def test_three_stars_are_enough():
     assert stars.meta["psf"].fwhm == pytest.approx(5.0, rel=0.05)
 
 
+def test_close_pairs_are_resolved_in_a_crowded_field():
+    rng = np.random.default_rng(8)
+    x, y = grid((500, 500), 25)
+    turn = rng.uniform(0, 2 * np.pi, len(x))
+    x2, y2 = ((at + 1.6 * 3.2 * way(turn))[::2] for at, way in ((x, np.cos), (y, np.sin)))
+    frame = scene((500, 500), np.append(x, x2), np.append(y, y2), 2e4, fwhm=3.2)
+    stars = detect_stars(frame)
+    assert found(stars, x, y).mean() > 0.95
+    assert found(stars, x2, y2).mean() > 0.95
+    assert len(stars) <= len(x) + len(x2)
+    assert ((stars["flags"] & Star.NEIGHBOR) > 0).sum() > 1.9 * len(x2)
+
+
 def test_hot_pixels_and_columns_are_counted_as_rejected():
     x, y = grid((500, 500), 50)
     frame = scene((500, 500), x, y, 2e4)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from pogson.core.frame import Frame, Image
 from pogson.kernels.convolve import lowered_gaussian
@@ -19,6 +20,8 @@ Values = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 SUPPORT = 1.3  # FWHM: half width of the filter; wider costs crowded stars, narrower costs faint ones
+NARROW = 0.64  # FWHM: half width of the filter, as DAOFIND has it, that resolves close stars
+BESIDE = 1.1  # FWHM: a peak of the wide filter is the same star as one of the narrow filter this near
 REACH = 0.6  # FWHM: radius in which a peak must be the highest
 MARGIN = 3.0  # errors of its own sharpness or roundness by which a star may miss the limits
 
@@ -63,45 +66,74 @@ def join_peaks(one: Peaks, other: Peaks) -> Peaks:
     )
 
 
-def filter_frame(frame: Frame, sky: Sky, width: float) -> Image:
+def filter_frame(frame: Frame, sky: Sky, width: float, support: float = SUPPORT) -> Image:
     """Height of the Gaussian of FWHM `width` that fits each pixel's surroundings best."""
-    return lowered_gaussian(frame.data, frame.mask, BLANK, sky.level_mesh, filter_profile(width))
+    return lowered_gaussian(frame.data, frame.mask, BLANK, sky.level_mesh, filter_profile(width, support))
 
 
-def filter_profile(fwhm: float) -> NDArray[np.float32]:
+def filter_profile(fwhm: float, support: float = SUPPORT) -> NDArray[np.float32]:
     """The filter's Gaussian along one axis."""
-    half = max(2, round(SUPPORT * fwhm))
+    half = max(2, round(support * fwhm))
     step = np.arange(-half, half + 1)
     return np.exp(-0.5 * (step / (fwhm * FWHM_TO_SIGMA)) ** 2).astype(np.float32)
 
 
-def noise_gain(fwhm: float) -> float:
+def noise_gain(fwhm: float, support: float = SUPPORT) -> float:
     """Noise of the filtered image over that of one pixel: 1 / sqrt(sum G^2 - (sum G)^2 / n)."""
-    profile = filter_profile(fwhm).astype(float)
+    profile = filter_profile(fwhm, support).astype(float)
     return float(1.0 / np.sqrt((profile**2).sum() ** 2 - profile.sum() ** 4 / profile.size**2))
 
 
-def peaks_above(frame: Frame, sky: Sky, height: Image, threshold: float, fwhm: float) -> Peaks:
-    """Peaks of the filtered image above `threshold` times its noise, with all that is measured there."""
-    gain = noise_gain(fwhm)
-    column, row = find_peaks(height, sky.noise_mesh, threshold * gain, max(1.5, REACH * fwhm))
+def peaks_above(
+    frame: Frame, sky: Sky, height: Image, threshold: float, fwhm: float, sharp: Image | None = None
+) -> Peaks:
+    """Peaks of the filtered image above `threshold` times its noise, with all that is measured there.
+
+    `sharp` is the image seen through the narrow filter: where that resolves what the wide one blends,
+    its peaks count.
+    """
+    gain, reach = noise_gain(fwhm), max(1.5, REACH * fwhm)
+    column, row = find_peaks(height, sky.noise_mesh, threshold * gain, reach)
+    if sharp is not None:
+        fine = find_peaks(sharp, sky.noise_mesh, threshold * noise_gain(fwhm, NARROW), reach)
+        column, row = _merge((column, row), fine, BESIDE * fwhm)
     x, y = column.astype(float), row.astype(float)
-    peak, noise, level = height[row, column].astype(float), sky.noise_at(x, y), sky.level_at(x, y)
-    stamps = _daofind_stamps(fwhm)
-    top, (contrast, hx, hy), bits = measure_peaks(
-        frame.data, frame.mask, BLANK, level, column, row, stamps, max(1.5, fwhm)
-    )
+    noise = sky.noise_at(x, y)
+    peak = height[row, column].astype(float)
     snr = peak / (gain * noise)
+    if sharp is not None:
+        # a faint star in the trough that the wide filter digs around a bright one
+        narrow = sharp[row, column].astype(float)
+        peak, snr = np.maximum(peak, narrow), np.maximum(snr, narrow / (noise_gain(fwhm, NARROW) * noise))
     summit = peak + _rise(height, row, column, 0, 1) + _rise(height, row, column, 1, 0)
+    level = sky.level_at(x, y)
+    top, (contrast, hx, hy), bits = measure_peaks(
+        frame.data, frame.mask, BLANK, level, column, row, _daofind_stamps(fwhm), max(1.5, fwhm)
+    )
     return Peaks(x, y, peak, summit, snr, noise, level, top, contrast, hx, hy, bits, np.zeros(len(x)))
+
+
+def _merge(wide: tuple[Places, Places], fine: tuple[Places, Places], reach: float) -> tuple[Places, Places]:
+    """The wide peaks, but where several fine ones lie within `reach` of one, or none does, the fine ones."""
+    if len(fine[0]) == 0 or len(wide[0]) == 0:
+        return wide if len(fine[0]) == 0 else fine
+    apart, nearest = cKDTree(np.column_stack(wide)).query(np.column_stack(fine))
+    inside = apart < reach
+    count = np.bincount(nearest[inside], minlength=len(wide[0]))
+    fine_counts = ~inside | (count[nearest] > 1)
+    column, row = (np.concatenate([f[fine_counts], w[count < 2]]) for f, w in zip(fine, wide, strict=True))
+    order = np.lexsort((column, row))
+    return column[order], row[order]
 
 
 def _rise(height: Image, row: Places, column: Places, down: int, right: int) -> Values:
     """How far a parabola through a peak and its two neighbours rises above the peak."""
     middle = height[row, column].astype(float)
     before, after = height[row - down, column - right], height[row + down, column + right]
-    rise: Values = (before - after) ** 2 / (8 * np.maximum(2 * middle - before - after, 1e-9 * middle))
-    return np.minimum(rise, 0.25 * middle)
+    bend = 2 * middle - before - after
+    is_peak = (middle > 0) & (middle >= np.maximum(before, after)) & (bend > 0)
+    rise: Values = np.where(is_peak, (before - after) ** 2 / (8 * np.where(is_peak, bend, 1.0)), 0.0)
+    return rise
 
 
 def flux_per_height(width: float, fwhm: float) -> float:
