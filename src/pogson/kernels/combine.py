@@ -7,6 +7,8 @@ from numba import njit
 
 from pogson.kernels.stats import median
 
+_CHUNK = 256  # pixels that are worked on together: few enough for the fastest memory
+
 
 @njit(cache=True, nogil=True)
 def combine(stack, floor, poisson, kappa, data, variance, rejected):
@@ -42,45 +44,82 @@ def combine(stack, floor, poisson, kappa, data, variance, rejected):
     n, m = stack.shape
     values = np.empty(n, np.float64)
     frame = np.empty(n, np.int64)
+    weights = np.empty((n, _CHUNK), np.float64)
+    sums = np.empty((6, _CHUNK), np.float64)
     chi2 = 0.0
     dof = 0
-    for p in range(m):
-        count = 0
-        total = 0.0
-        for i in range(n):
-            v = np.float64(stack[i, p])
-            if math.isfinite(v):
-                values[count] = v
-                frame[count] = i
-                total += v
-                count += 1
-        rejected[p] = 0
-        if count == 0:
-            data[p] = np.nan
-            variance[p] = np.nan
-            continue
-        center, weight, spread, worst = _weigh(values, frame, count, floor, poisson, total / count)
-        # One outlier among n pulls the mean by 1/n of its own distance.
-        share = 1.0 - 1.0 / count if count > 2 else math.sqrt(0.5)
-        if count > 1 and worst > (kappa * share) ** 2:
-            kept = _clip(values, frame, count, floor, poisson, kappa)
-            rejected[p] = count - kept
-            count = kept
-            level = 0.0
-            for i in range(count):
-                level += values[i]
-            center, weight, spread, worst = _weigh(values, frame, count, floor, poisson, level / count)
-        data[p] = center
-        variance[p] = 1.0 / weight
-        chi2 += spread
-        dof += count - 1
+    for start in range(0, m, _CHUNK):
+        stop = min(start + _CHUNK, m)
+        _chunk_means(stack[:, start:stop], floor, poisson, weights, sums)
+        for c in range(stop - start):
+            p = start + c
+            count = int(sums[0, c])
+            center, weight, spread, worst = sums[2, c], sums[3, c], sums[4, c], sums[5, c]
+            rejected[p] = 0
+            # One outlier among n pulls the mean by 1/n of its own distance.
+            share = 1.0 - 1.0 / count if count > 2 else math.sqrt(0.5)
+            if count > 1 and worst > (kappa * share) ** 2:
+                count = 0
+                for i in range(n):
+                    v = np.float64(stack[i, p])
+                    if v == v:
+                        values[count] = v
+                        frame[count] = i
+                        count += 1
+                kept = _clip(values, frame, count, floor, poisson, kappa)
+                rejected[p] = count - kept
+                count = kept
+                center, weight, spread = _weigh(values, frame, count, floor, poisson)
+            data[p] = center if count > 0 else np.nan
+            variance[p] = 1.0 / weight if count > 0 else np.nan
+            chi2 += spread
+            dof += max(count - 1, 0)
     return chi2, dof
 
 
 @njit(cache=True, nogil=True)
-def _weigh(values, frame, n, floor, poisson, level):
-    """Weighted mean, sum of weights, chi2 and the largest squared deviation in units of the variance."""
-    level = max(level, 0.0)
+def _chunk_means(stack, floor, poisson, weights, sums):
+    """Weighted mean of each pixel, frame by frame: the loops along the pixels run on several at once.
+
+    `sums` gets, for each pixel: number of values, their sum, weighted mean, sum of weights, chi2, and the
+    largest squared deviation in units of its variance.
+    """
+    n, m = stack.shape
+    count, total, center, weight, spread, worst = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
+    sums[:] = 0.0
+    for i in range(n):
+        row = stack[i]
+        for c in range(m):
+            known = row[c] == row[c]
+            count[c] += 1.0 if known else 0.0
+            total[c] += row[c] if known else 0.0
+    for c in range(m):
+        total[c] = max(total[c] / max(count[c], 1.0), 0.0)
+    for i in range(n):
+        row, w = stack[i], weights[i]
+        f, q = floor[i], poisson[i]
+        for c in range(m):
+            known = row[c] == row[c]
+            w[c] = 1.0 / (f + q * total[c]) if known else 0.0
+            weight[c] += w[c]
+            center[c] += w[c] * row[c] if known else 0.0
+    for c in range(m):
+        center[c] /= max(weight[c], 1e-300)
+    for i in range(n):
+        row, w = stack[i], weights[i]
+        for c in range(m):
+            d = (row[c] - center[c]) ** 2 * w[c] if row[c] == row[c] else 0.0
+            spread[c] += d
+            worst[c] = max(worst[c], d)
+
+
+@njit(cache=True, nogil=True)
+def _weigh(values, frame, n, floor, poisson):
+    """Weighted mean, sum of weights, and chi2 of the first `n` values."""
+    level = 0.0
+    for i in range(n):
+        level += values[i]
+    level = max(level / n, 0.0)
     total = 0.0
     weight = 0.0
     for i in range(n):
@@ -89,12 +128,9 @@ def _weigh(values, frame, n, floor, poisson, level):
         weight += w
     center = total / weight
     spread = 0.0
-    worst = 0.0
     for i in range(n):
-        d = (values[i] - center) ** 2 / (floor[frame[i]] + poisson[frame[i]] * level)
-        spread += d
-        worst = max(worst, d)
-    return center, weight, spread, worst
+        spread += (values[i] - center) ** 2 / (floor[frame[i]] + poisson[frame[i]] * level)
+    return center, weight, spread
 
 
 @njit(cache=True, nogil=True)

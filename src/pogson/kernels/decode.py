@@ -27,7 +27,7 @@ def decode(stored, scale, zero, level, y0, x0, out):
         Written.
     """
     for y in range(out.shape[0]):
-        _native_row(stored[y0 + y], scale, zero - level[y0 + y], x0, out[y])
+        _native_row(stored[y0 + y, x0 : x0 + out.shape[1]], scale, zero - level[y0 + y], out[y])
 
 
 @njit(cache=True, nogil=True)
@@ -83,7 +83,7 @@ def calibrate_stored(
     row = np.empty(nx, np.float32)
     n = 0
     for y in range(ny):
-        _native_row(stored[y0 + y], scale, zero, x0, row)
+        _native_row(stored[y0 + y, x0 : x0 + nx], scale, zero, row)
         n += _calibrate_row(
             row, level[y0 + y], limits, gain, offset[y], factor[y], base[y], relative[y], bits[y],
             data[y], variance[y], mask[y],
@@ -107,9 +107,9 @@ def calibrate_adu(
 
 
 @njit(cache=True, nogil=True)
-def _native_row(stored, scale, zero, x0, out):
+def _native_row(stored, scale, zero, out):
     for x in range(out.size):
-        v = stored[x0 + x]
+        v = stored[x]
         native = np.int16(np.uint16((v >> np.uint16(8)) | (v << np.uint16(8))))
         out[x] = zero + scale * np.float32(native)
 

@@ -118,10 +118,11 @@ class _Planes:
 
 
 def _planes(matched: Matched, exposure: Exposure, step: float, masters: Masters | None) -> _Planes:
-    key = (
-        matched.names, matched.dark_scale, exposure.gain, exposure.read_noise, exposure.offset,
-        exposure.overscan,         exposure.shape, exposure.reduced, step,
-    )  # fmt: skip
+    e, used = exposure, tuple(map(id, (matched.bias, matched.dark, matched.flat)))
+    # As text, because an unknown number is never equal to itself.
+    key = repr(
+        (used, matched.dark_scale, e.gain, e.read_noise, e.offset, e.overscan, e.shape, e.reduced, step)
+    )
     if masters is None:
         return _prepare(matched, exposure, step)
     if key not in masters.prepared:

@@ -147,7 +147,7 @@ def make_flat(
     """
     frames = _Frames(raws, "flat", bias, dark)
     frames.refuse(refuse_unfit_level(frames.raws, frames.levels, camera, lowest, highest))
-    frames.refuse(refuse_shape(frames.raws, [frames.reduced(i) for i in range(frames.n)]))
+    frames.refuse(refuse_shape(frames.raws, map(frames.reduced, range(frames.n))))
     noise = _read_variance(frames, camera) if isfinite(camera.gain) else nan
 
     def model(i: int) -> tuple[float, float]:
@@ -212,16 +212,17 @@ class _Frames:
         if hasattr(self, "levels"):
             self.levels = [self.levels[i] for i in kept]
 
-    def pedestal(self, i: int) -> Image | None:
-        """What is taken from frame i: bias and scaled dark, ADU."""
+    def subtract(self, image: Image, i: int, rows: slice) -> None:
+        """Take bias, scaled dark, or a plain number from these rows of frame i, in place."""
         if self.base:
-            return np.full(self.shape, self.base, np.float32)
-        out = None if self.bias is None else self.bias.data
+            image -= np.float32(self.base)
+        if self.bias is not None:
+            image -= self.bias.data[rows]
+        elif self.kind == "flat" and isfinite(self.raws[i].exposure.offset):
+            image -= np.float32(self.raws[i].exposure.offset)
         s = self.dark_scale(i)
         if self.dark is not None and s != 0.0:
-            scaled = self.dark.data * np.float32(s)
-            out = scaled if out is None else out + scaled
-        return out
+            image -= self.dark.data[rows] * np.float32(s)
 
     def dark_scale(self, i: int) -> float:
         """Exposure time of frame i over that of the dark; 0 where the dark cannot be scaled."""
@@ -233,11 +234,7 @@ class _Frames:
     def reduced(self, i: int) -> Image:
         """Frame i in ADU above bias and dark."""
         out = useful_adu(self.raws[i])
-        taken = self.pedestal(i)
-        if taken is not None:
-            out -= taken
-        elif isfinite(self.raws[i].exposure.offset):
-            out -= np.float32(self.raws[i].exposure.offset)
+        self.subtract(out, i, slice(None))
         return out
 
     def _level(self, i: int) -> float:
@@ -317,7 +314,6 @@ def _combine(
     rejected = np.empty((ny, nx), np.int64)
     floor, poisson = (np.array(v, np.float64) for v in zip(*map(model, range(frames.n)), strict=True))
     floor = np.maximum(floor, 1e-12)
-    taken = [frames.pedestal(i) if i == 0 or frames.dark is not None else None for i in range(frames.n)]
     levels = [overscan_level(r) for r in frames.raws]
     chi2 = dof = 0.0
     height = max(1, _BAND_PIXELS // (frames.n * nx))
@@ -328,11 +324,7 @@ def _combine(
             y0, _, x0, x1 = useful_section(raw)
             band = stored_adu(raw, (y0 + top, y0 + rows.stop, x0, x1), levels[i])
             above = band >= ceiling
-            pedestal = taken[i if frames.dark is not None else 0]
-            if pedestal is not None:
-                band -= pedestal[rows]
-            elif scale is not None and isfinite(raw.exposure.offset):
-                band -= np.float32(raw.exposure.offset)
+            frames.subtract(band, i, rows)
             if scale is not None:
                 band *= np.float32(1.0 / scale[i])
             band[above] = np.nan

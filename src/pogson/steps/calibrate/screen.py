@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
 
 import numpy as np
@@ -97,9 +97,9 @@ def refuse_unfit_level(
     return refused
 
 
-def refuse_shape(raws: Sequence[RawFrame], images: Sequence[Image], *, cells: int = 16) -> Refused:
+def refuse_shape(raws: Sequence[RawFrame], images: Iterable[Image], *, cells: int = 16) -> Refused:
     """Flats whose illumination differs from the others': another filter, a lamp or a cloud in the way."""
-    if len(images) < 3:
+    if len(raws) < 3:
         return []
     maps = np.array([_coarse(image, cells) for image in images])
     usual = np.median(maps, axis=0)
