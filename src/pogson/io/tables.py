@@ -107,7 +107,7 @@ def _arrow(table: Table) -> Any:
         column = table[name]
         values = np.ma.filled(column, np.nan) if np.ma.isMaskedArray(column) else np.asarray(column)
         values = values.astype(values.dtype.newbyteorder("="), copy=False)
-        array = pa.array(values.tolist() if values.dtype.kind in "SUO" else np.ascontiguousarray(values))
+        array = pa.array(values.tolist() if values.dtype.kind in "SO" else np.ascontiguousarray(values))
         if len(array) == 0 and values.dtype.kind in "SUO":
             array = array.cast(pa.string())
         about = {"unit": str(column.unit or ""), "description": str(column.description or "")}
@@ -144,12 +144,21 @@ def _read_csv(path: Path) -> Table:
 def _from_arrow(arrow: Any) -> Table:
     columns = {}
     for field in arrow.schema:
-        values = arrow[field.name].to_numpy()
-        text = values.dtype.kind == "O" or str(field.type) == "null"
-        columns[field.name] = np.array(["" if v is None else v for v in values], str) if text else values
+        if str(field.type) in ("string", "large_string", "null"):
+            columns[field.name] = _words(arrow[field.name])
+        else:
+            columns[field.name] = arrow[field.name].to_numpy()
     table = Table(columns, meta=json.loads((arrow.schema.metadata or {}).get(_META, b"{}")))
     for field in arrow.schema:
         about = field.metadata or {}
         table[field.name].unit = about.get(b"unit", b"").decode() or None
         table[field.name].description = about.get(b"description", b"").decode() or None
     return table
+
+
+def _words(column: Any) -> np.ndarray[Any, Any]:
+    """A column of text as a numpy array; each different word is made once."""
+    if len(column) == 0 or str(column.type) == "null":
+        return np.full(len(column), "", "U1")
+    coded = column.combine_chunks().fill_null("").dictionary_encode()
+    return np.array(coded.dictionary.to_pylist(), str)[coded.indices.to_numpy()]

@@ -91,6 +91,16 @@ def test_a_false_detection_in_one_frame_is_dropped_and_counted():
     assert len(match_frames(tables, reference=0, min_frames=1)[0]) == N + 2
 
 
+def test_in_a_long_series_two_accidents_at_one_place_make_no_star():
+    rng = np.random.default_rng(7)
+    tables = night(1) * 60
+    x, y, flux = truth()
+    for k in (10, 40):
+        tables[k] = stars(rng, np.append(x, 500.5), np.append(y, 700.1), np.append(flux, 5e4))
+    field = make_field(tables, [Transform.identity()] * 60, 0)
+    assert (len(field), field.meta["dropped"]) == (N, 1)
+
+
 def test_with_two_frames_every_star_is_kept():
     tables = night(2)
     tables[1] = tables[1][: N - 10]

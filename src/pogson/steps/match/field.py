@@ -14,7 +14,7 @@ from pogson.core.columns import FIELD
 from pogson.core.errors import MatchError
 from pogson.core.flags import Star
 from pogson.core.transform import Transform
-from pogson.core.units import Fwhms, Pixels
+from pogson.core.units import Fraction, Fwhms, Pixels
 from pogson.steps.match.align import match_stars
 
 Values = NDArray[np.float64]
@@ -70,6 +70,7 @@ def match_frames(
     radius: Pixels = 2.0,
     merge: Fwhms = 0.5,
     min_frames: int = 2,
+    min_fraction: Fraction = 0.05,
 ) -> tuple[Table, list[Transform | MatchFailure]]:
     """Align all star lists to the best one, and join them to one list of stars.
 
@@ -87,6 +88,9 @@ def match_frames(
         Detections of different frames within this distance are one star.
     min_frames : int
         A star must be detected in so many frames, where three or more were aligned.
+    min_fraction : float
+        And in this fraction of the aligned frames: noise and hot pixels come back by accident
+        in a long series.
 
     Returns
     -------
@@ -102,7 +106,7 @@ def match_frames(
     """
     best = choose_reference(tables) if reference is None else reference
     results = align_frames(tables, best, radius=radius)
-    found = make_field(tables, results, best, merge=merge, min_frames=min_frames)
+    found = make_field(tables, results, best, merge=merge, min_frames=min_frames, min_fraction=min_fraction)
     found.meta["reference_name"] = names[best] if len(names) > best else ""
     return found, results
 
@@ -160,6 +164,7 @@ def make_field(
     *,
     merge: Fwhms = 0.5,
     min_frames: int = 2,
+    min_fraction: Fraction = 0.05,
 ) -> Table:
     """Join aligned star lists to one: one row, and one number, for each star.
 
@@ -176,6 +181,9 @@ def make_field(
         Detections of different frames within this distance, and at least 1 px, are one star.
     min_frames : int
         A star must be detected in so many frames, where three or more were aligned.
+    min_fraction : float
+        And in this fraction of the aligned frames: noise and hot pixels come back by accident
+        in a long series.
 
     Returns
     -------
@@ -189,7 +197,7 @@ def make_field(
     reach = max(1.0, merge * fwhm) if np.isfinite(fwhm) else 1.5
     for k in order:
         _add_frame(sums, tables[k], transforms[k], reach)
-    need = min_frames if len(order) >= 3 else 1
+    need = max(min_frames, round(min_fraction * len(order))) if len(order) >= 3 else 1
     kept = np.flatnonzero(sums.n >= need)
     flux = sums.flux / np.maximum(sums.weight, 1e-300)
     kept = kept[np.argsort(-flux[kept], kind="stable")]
