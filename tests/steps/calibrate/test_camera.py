@@ -7,7 +7,8 @@ import pytest
 from calibration_night import Night, stored
 
 from pogson.core.frame import Exposure
-from pogson.steps.calibrate.camera import Camera, estimate_saturation, measure_camera
+from pogson.steps.calibrate.camera import Camera, measure_camera
+from pogson.steps.calibrate.saturation import estimate_saturation
 
 UNKNOWN = {"gain": np.nan, "read_noise": np.nan, "saturation": np.nan}
 

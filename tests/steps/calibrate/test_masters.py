@@ -104,7 +104,7 @@ def test_a_frame_of_another_shape_is_refused_by_name(night):
 def test_many_frames_pass_through_in_bands(night, monkeypatch):
     biases = night.biases(6)
     whole = make_bias(biases, night.camera)
-    monkeypatch.setattr("pogson.steps.calibrate.masters._BAND_PIXELS", 6 * 160 * 7)
+    monkeypatch.setattr("pogson.steps.calibrate.frameset.BAND_PIXELS", 6 * 160 * 7)
     assert np.array_equal(make_bias(biases, night.camera).data, whole.data)
 
 

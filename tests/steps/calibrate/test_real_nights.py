@@ -11,10 +11,9 @@ from pogson.steps.calibrate.camera import measure_camera
 from pogson.steps.calibrate.collection import Masters
 from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
-from pogson.steps.calibrate.noise import local_variance
+from pogson.steps.calibrate.noise import local_variance, robust_variance
 from pogson.steps.calibrate.overscan import converter_step
 from pogson.steps.calibrate.transfer import boxes_of, clipped_mean
-from pogson.steps.calibrate.noise import robust_variance
 
 
 def read(folder, pattern, **known):

@@ -7,8 +7,8 @@ import pytest
 from calibration_night import Night, masters_of, stored
 
 from pogson.steps.calibrate.camera import measure_camera
-from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.calibrate.collection import Masters
+from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
 
 

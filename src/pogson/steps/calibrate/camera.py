@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from math import inf, isfinite, nan, sqrt
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pogson.core.frame import Exposure, Image, RawFrame
 from pogson.core.units import Sigma
 from pogson.steps.calibrate.noise import robust_variance
-from pogson.steps.calibrate.overscan import converter_step, stored_adu, useful_adu, useful_section
+from pogson.steps.calibrate.overscan import converter_step, useful_adu
+from pogson.steps.calibrate.saturation import BY_TYPE, estimate_losses, estimate_saturation
 from pogson.steps.calibrate.transfer import (
     Values,
     boxes_of,
@@ -123,32 +124,6 @@ def measure_camera(
     elif not isfinite(camera.gain):
         camera = _from_pairs_alone(camera, flats, lights, bias, dark, dark_err, significance)
     return _with_read_noise(camera, dark, dark_err, len(biases))
-
-
-def estimate_saturation(raws: Iterable[RawFrame]) -> tuple[float, str]:
-    """ADU at which the camera saturates: where numbers pile up, else the largest the file can hold.
-
-    A camera with fewer bits than its file piles its bright pixels up at 4095, 16383 or their like.
-    """
-    raws = list(raws)
-    tops = [(float(a.max()), a) for a in (useful_adu_raw(r) for r in raws)]
-    if tops:
-        top = max(t for t, _ in tops)
-        at = sum(int(np.count_nonzero(a == top)) for t, a in tops if t == top)
-        below = sum(int(np.count_nonzero((a >= 0.98 * top) & (a < top))) for t, a in tops)
-        if at >= 5 and at > 3 * below:
-            return top, f"{at} pixels pile up at {top:g} ADU"
-    for raw in raws:
-        if raw.swapped or raw.pixels.dtype.kind in "ui":
-            kind = np.iinfo(np.int16) if raw.swapped else np.iinfo(raw.pixels.dtype)
-            if kind.bits <= 16:
-                return raw.zero + raw.scale * kind.max, "largest number that the file can hold"
-    return nan, "unknown"
-
-
-def useful_adu_raw(raw: RawFrame) -> Image:
-    """The useful part in ADU, overscan not subtracted: the numbers that saturation is told in."""
-    return stored_adu(raw, useful_section(raw))
 
 
 def _from_header(camera: Camera, exposures: Sequence[Exposure]) -> Camera:
@@ -327,37 +302,13 @@ def _with_read_noise(camera: Camera, dark: float, dark_err: float, n: int) -> Ca
 
 
 def _with_linearity(camera: Camera, flats: Sequence[RawFrame], bias: Image) -> Camera:
-    """Where the bright parts of the flats stop following the faint parts."""
-    levels = np.array([np.median(boxes_of(useful_adu(r) - bias), axis=1) for r in flats], np.float64)
-    top = float(np.max(levels))
-    low = levels < 0.3 * top
-    quiet = [i for i in range(len(flats)) if low[i].all() and np.median(levels[i]) > 0.005 * top]
-    pattern = np.sum(levels[quiet], axis=0) if quiet else np.zeros(levels.shape[1])
-    usable = pattern > 0.02 * pattern.max() if quiet else np.zeros(levels.shape[1], bool)
-    x, ratio = [], []
-    for level, faint in zip(levels, low, strict=True):
-        use = faint & usable
-        if use.sum() < 5:
-            continue
-        brightness = float(np.sum(level[use]) / np.sum(pattern[use]))
-        x.append(level[usable])
-        ratio.append(level[usable] / (brightness * pattern[usable]))
-    if len(x) < 3:
-        return camera
-    order = np.argsort(np.concatenate(x))
-    level, response = np.concatenate(x)[order], np.concatenate(ratio)[order]
-    bins = np.array_split(np.arange(level.size), max(5, min(200, level.size // 8)))
-    mid = np.array([np.median(level[b]) for b in bins])
-    curve = np.array([np.median(response[b]) for b in bins])
-    pedestal = float(np.median(bias))
-    for name, loss in (("linearity", 0.02), ("saturation", 0.10)):
-        below = (curve < 1.0 - loss) & (mid > 0.3 * top)
-        lost = [i for i in range(len(mid)) if below[i:].all() and below[i]]
-        given = getattr(camera, f"{name}_source") not in ("unknown", "largest number that the file can hold")
-        if lost and not given:
-            source = f"{len(flats)} flats of different length: {100 * loss:.0f} % of the light lost"
-            found = {name: float(mid[lost[0]] + pedestal), f"{name}_source": source}
-            camera = replace(camera, **found)  # type: ignore[arg-type]
+    """Fill in what flats of different length tell."""
+    linearity, saturation = estimate_losses(flats, bias, 0.02, 0.10)
+    source = f"{len(flats)} flats of different length: %d %% of the light lost"
+    if isfinite(linearity) and not isfinite(camera.linearity):
+        camera = replace(camera, linearity=linearity, linearity_source=source % 2)
+    if isfinite(saturation) and camera.saturation_source in ("unknown", BY_TYPE):
+        camera = replace(camera, saturation=saturation, saturation_source=source % 10)
     return camera
 
 
