@@ -111,6 +111,7 @@ def solve_field(
     xy = np.column_stack([np.asarray(field["x"], float), np.asarray(field["y"], float)])[order]
     err = np.nan_to_num(np.asarray(field["x_err"], float)[order], nan=0.3)
     stars = Points.of(xy, err)
+    star_mag = -2.5 * np.log10(np.maximum(np.nan_to_num(np.asarray(field["flux"], float)[order]), 1e-9))
     ra, dec = move_to_epoch(catalog, 2000.0 + (exposure.jd_utc - 2451545.0) / 365.25)
     mag = _magnitude(catalog, exposure.band)
     rank = np.argsort(np.where(np.isfinite(mag), mag, np.inf), kind="stable")
@@ -118,7 +119,7 @@ def solve_field(
     tried = []
     for start in _starts(exposure, ra[rank], dec[rank], shape, drift):
         tried.append(start.source)
-        solved = _solve_from(start, stars, ra[rank], dec[rank], shape, radius)
+        solved = _solve_from(start, stars, star_mag, ra[rank], dec[rank], mag[rank], shape, radius)
         if solved is not None:
             plane, chance = solved
             wcs = plane.wcs()
@@ -230,7 +231,14 @@ def read_wcs(exposure: Exposure) -> Any:
 
 
 def _solve_from(
-    start: _Start, stars: Points, ra: Values, dec: Values, shape: tuple[float, float], radius: float
+    start: _Start,
+    stars: Points,
+    star_mag: Values,
+    ra: Values,
+    dec: Values,
+    mag: Values,
+    shape: tuple[float, float],
+    radius: float,
 ) -> tuple[Plane, float] | None:
     margin = max(start.drift, 0.3 * max(shape) if start.drift == 0.0 else 0.0)
     high = np.array([shape[1], shape[0]])
@@ -243,28 +251,41 @@ def _solve_from(
     found = _align(start, stars, known, shape, radius)
     if found is None:
         return None
-    reference = Points.of(start.xy[rows], np.zeros(len(rows)))
-    i, j = pair(found.matrix, reference, stars, radius)
     centre = ((shape[1] - 1.0) / 2.0, (shape[0] - 1.0) / 2.0)
-    plane = fit_plane(
-        stars.xy[j], ra[rows[i]], dec[rows[i]], stars.err[j], centre=centre, ra0=start.ra0, dec0=start.dec0
-    )
+    xy, matrix, reach, ra0, dec0 = start.xy[rows], found.matrix, radius, start.ra0, start.dec0
+    for _ in range(3):
+        i, j = pair(matrix, Points.of(xy, np.zeros(len(rows))), stars, reach)
+        i, j = _as_bright(i, j, mag[rows], star_mag)
+        if len(i) < 3:
+            return None
+        plane = fit_plane(
+            stars.xy[j], ra[rows[i]], dec[rows[i]], stars.err[j], centre=centre, ra0=ra0, dec0=dec0
+        )
+        # pair again, now with the curvature of the sky, and more closely: faint stars pair by accident
+        xy, matrix = (
+            plane.wcs().all_world2pix(np.column_stack([ra[rows], dec[rows]]), 0, quiet=True),
+            np.eye(2, 3),
+        )
+        away = np.hypot(*(xy[i] - stars.xy[j]).T)[np.argsort(j)][:200]
+        reach = min(radius, max(0.7, 4.0 * float(np.median(away))))
+        ra0, dec0 = plane.ra0, plane.dec0
     if plane.used.sum() < 3:
         return None
-    for _ in range(2):  # pair again, now with the curvature of the sky
-        xy = plane.wcs().all_world2pix(np.column_stack([ra[rows], dec[rows]]), 0, quiet=True)
-        i, j = pair(np.eye(2, 3), Points.of(xy, np.zeros(len(rows))), stars, radius)
-        if len(i) >= 3:
-            plane = fit_plane(
-                stars.xy[j],
-                ra[rows[i]],
-                dec[rows[i]],
-                stars.err[j],
-                centre=centre,
-                ra0=plane.ra0,
-                dec0=plane.dec0,
-            )
     return plane, found.chance
+
+
+def _as_bright(
+    i: NDArray[np.int64], j: NDArray[np.int64], mag: Values, star_mag: Values
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The pairs whose brightnesses agree within 1.5 mag; all of them where too little is known."""
+    difference = mag[i] - star_mag[j]
+    bright = np.sort(j)[: max(10, len(j) // 3)][-1] if len(j) else 0
+    typical = difference[(j <= bright) & np.isfinite(difference)]
+    if len(typical) < 5:
+        return i, j
+    with np.errstate(invalid="ignore"):
+        alike = ~(np.abs(difference - np.median(typical)) > 1.5)
+    return i[alike], j[alike]
 
 
 def _align(

@@ -107,12 +107,18 @@ def fit_plane(
             if used.sum() < 4:
                 used = np.ones(len(xy), bool)
         if turn == 2:
-            second = used.sum() >= 40 and _second_order_predicts_better(
+            second = _all_around(xy[used] - centre) and _second_order_predicts_better(
                 (xy - centre)[used], plane[used], w[used]
             )
         ra0, dec0 = from_plane(terms[0, 0], terms[0, 1], ra0, dec0)
     rms = float(np.sqrt(np.mean(np.sum(residual[used] ** 2, 1)))) * 3600.0
     return Plane(centre, ra0, dec0, terms, used, rms)
+
+
+def _all_around(d: Values) -> bool:
+    """Whether there are 10 stars in each quarter about the centre: a curve is not to be extrapolated."""
+    quarter = 2 * (d[:, 0] > 0.0) + (d[:, 1] > 0.0)
+    return bool(np.bincount(quarter, minlength=4).min() >= 10)
 
 
 def _design(d: Values, second: bool) -> Values:
