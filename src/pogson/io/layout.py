@@ -126,7 +126,7 @@ def _walk(path: Path, file: BinaryIO, size: int, on_disk: int) -> tuple[list[Hdu
                 break
             hdu = _understand(path, len(hdus), text or "", position)
         except FileError:
-            if not hdus:
+            if not any(hdu.plane for hdu in hdus):
                 raise
             notes.append("bytes after the last image are not FITS: ignored")
             break
@@ -192,6 +192,10 @@ def _understand(path: Path, index: int, text: str, position: int) -> Hdu:
     if tiled:
         shape = _axes(path, header, "Z")
         bitpix = _bitpix(path, header, "ZBITPIX")
+        fields = header.get("TFIELDS")
+        # a damaged number of columns keeps astropy busy for hours
+        if not isinstance(fields, int) or not 1 <= fields <= 999:
+            raise FileError(f"{path}: TFIELDS = {fields} is no number of columns; the header is damaged")
         values = max(values, 0)
     elif kind in ("IMAGE", "IUEIMAGE") or index == 0:
         shape = stored

@@ -40,8 +40,8 @@ def box_statistics(data, mask, hidden, bad, n_rows, n_columns, kappa, least):
         Sky level and standard deviation of one pixel.
     """
     ny, nx = data.shape
-    level = np.full((n_rows, n_columns), np.nan, np.float32)
-    noise = np.full((n_rows, n_columns), np.nan, np.float32)
+    level = np.empty((n_rows, n_columns), np.float32)
+    noise = np.empty((n_rows, n_columns), np.float32)
     scratch = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.float32)
     counts = np.empty(BINS, np.int64)
     for r in range(n_rows):
@@ -49,6 +49,7 @@ def box_statistics(data, mask, hidden, bad, n_rows, n_columns, kappa, least):
         for c in range(n_columns):
             x0, x1 = c * nx // n_columns, (c + 1) * nx // n_columns
             size = (y1 - y0) * (x1 - x0)
+            level[r, c] = noise[r, c] = np.float32(math.nan)
             stride = 1 if size < 2 * FIRST_GUESS else int(math.sqrt(size / FIRST_GUESS))
             n = _gather(data, mask, hidden, bad, y0, y1, x0, x1, stride, scratch)
             center, sigma = 0.0, 0.0

@@ -35,9 +35,15 @@ def lowered_gaussian(data, mask, blank, sky, profile):
     ny, nx = data.shape
     size = len(profile)
     half = size // 2
-    mean = profile.sum() ** 2 / size**2
-    norm = (profile * profile).sum() ** 2 - mean * mean * size**2
-    column = (profile / norm).astype(np.float32)
+    total, square = 0.0, 0.0
+    for k in range(size):
+        total += profile[k]
+        square += profile[k] * profile[k]
+    mean = total**2 / size**2
+    norm = square**2 - mean * mean * size**2
+    column = np.empty(size, np.float32)
+    for k in range(size):
+        column[k] = profile[k] / norm
     lower = np.float32(mean / norm)
 
     height = np.empty((ny, nx), np.float32)

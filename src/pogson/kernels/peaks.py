@@ -35,7 +35,10 @@ def find_peaks(height, noise, factor, reach):
     xs, ys = np.empty(256, np.int64), np.empty(256, np.int64)
     n = 0
     floor = np.empty(nx, np.float32)
-    least = np.float32(0.5) * noise.min()
+    least = np.float32(math.inf)
+    for r in range(noise.shape[0]):
+        for c in range(noise.shape[1]):
+            least = min(least, np.float32(0.5) * noise[r, c])
     for y in range(1, ny - 1):
         mesh_row(noise, y, ny, floor)
         before, row, after = height[y - 1], height[y], height[y + 1]
@@ -58,7 +61,7 @@ def find_peaks(height, noise, factor, reach):
                         xs, ys = _longer(xs), _longer(ys)
                     xs[n], ys[n] = x, y
                     n += 1
-    return xs[:n].copy(), ys[:n].copy()
+    return xs[:n], ys[:n]
 
 
 @njit(cache=True, nogil=True)
@@ -72,7 +75,8 @@ def _any_above(values, floor):
 @njit(cache=True, nogil=True)
 def _longer(values):
     longer = np.empty(2 * len(values), values.dtype)
-    longer[: len(values)] = values
+    for i in range(len(values)):  # a slice assignment would take seconds to compile
+        longer[i] = values[i]
     return longer
 
 
@@ -228,12 +232,10 @@ def saturated_groups(data, mask, bits):
                             size += 1
                 head += 1
             if n == len(groups):
-                more = np.empty((2 * n, 7))
-                more[:n] = groups
-                groups = more
-            groups[n] = _describe_group(data, mask, bits, xs[:size], ys[:size])
+                groups = _longer(groups.reshape(-1)).reshape(-1, 7)
+            _describe_group(data, mask, bits, xs[:size], ys[:size], groups[n])
             n += 1
-    return groups[:n].copy()
+    return groups[:n]
 
 
 @njit(cache=True, nogil=True)
@@ -245,7 +247,7 @@ def _any_bits(row, bits):
 
 
 @njit(cache=True, nogil=True)
-def _describe_group(data, mask, bits, xs, ys):
+def _describe_group(data, mask, bits, xs, ys, row):
     ny, nx = mask.shape
     top, total, border, touching = -math.inf, 0.0, 0.0, 0
     runs = np.empty(len(xs), np.int64)
@@ -268,10 +270,14 @@ def _describe_group(data, mask, bits, xs, ys):
             if 0 <= j < ny and 0 <= i < nx and (mask[j, i] & bits) == 0 and math.isfinite(data[j, i]):
                 border += data[j, i]
                 touching += 1
-    row = np.empty(7)
-    core = runs.max()
-    widest = 2 * runs >= core
-    row[0], row[1], row[2], row[3] = xs[widest].mean(), ys[widest].mean(), len(xs), core
+    core, wide, wx, wy = 0, 0, 0, 0
+    for k in range(len(xs)):
+        core = max(core, runs[k])
+    for k in range(len(xs)):
+        if 2 * runs[k] >= core:
+            wide += 1
+            wx += xs[k]
+            wy += ys[k]
+    row[0], row[1], row[2], row[3] = wx / wide, wy / wide, len(xs), core
     row[4], row[5] = top, total
     row[6] = border / touching if touching > 0 else math.nan
-    return row

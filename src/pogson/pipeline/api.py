@@ -12,8 +12,8 @@ from astropy.table import Table, vstack
 
 from pogson.core.errors import FileError, PogsonError, SettingError
 from pogson.core.frame import Exposure, Frame, RawFrame
-from pogson.io.fits import read_frame, read_raw, write_frame, write_master
 from pogson.io.files import make_folder, write_atomic
+from pogson.io.fits import read_frame, read_raw, write_frame, write_master
 from pogson.io.scan import Scan, scan_folder
 from pogson.io.tables import read_table, write_table
 from pogson.pipeline.night import prepare_night
@@ -33,6 +33,7 @@ def scan_frames(folder: str | Path, *, settings: Settings | None = None) -> Tabl
     Parameters
     ----------
     folder : str or Path
+        The night.
     settings : Settings, optional
         Facts about camera, site and bands that win over the headers.
 
@@ -186,4 +187,3 @@ def _each(task: Any, files: Sequence[str]) -> tuple[Table, list[Failure]]:
     tables = [Table(o.result, meta={}, copy=False) for o in outcomes if o.result is not None]
     failures = [o.failure for o in outcomes if o.failure]
     return (vstack(tables, metadata_conflicts="silent") if tables else Table()), failures
-

@@ -168,4 +168,3 @@ def _no_zero_points(tables: Sequence[Table], catalog: Table | None) -> Table:
         limiting_mag=nothing,
         catalog=[str(catalog.meta.get("name", "")) if catalog is not None else ""] * n,
     )
-

@@ -43,13 +43,17 @@ def locate_field(field: Table, catalog: Table | None, exposure: Exposure) -> Loc
     if catalog is not None:
         try:
             solved, solution = solve_field(field, catalog, exposure=exposure)
-            words = f"{solution.n} stars of the catalogue, rms {solution.rms:.2f} arcsec, from {solution.source}"
+            words = (
+                f"{solution.n} stars of the catalogue, rms {solution.rms:.2f} arcsec, from {solution.source}"
+            )
             return Located(solved, words, solution.pixel_scale, solution)
         except MatchError as error:
             notes = (f"no plate solution: {error}",)
     wcs = read_wcs(exposure.cards) if exposure.cards else None
     if wcs is None:
-        return Located(field, "none: no catalogue and no WCS in the header", exposure.pixel_scale, None, notes)
+        return Located(
+            field, "none: no catalogue and no WCS in the header", exposure.pixel_scale, None, notes
+        )
     found = field.copy()
     found["ra"], found["dec"] = wcs.all_pix2world(np.asarray(field["x"]), np.asarray(field["y"]), 0)
     found["ra"].unit = found["dec"].unit = "deg"

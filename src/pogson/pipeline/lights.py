@@ -131,9 +131,11 @@ class Workshop:
         Parameters
         ----------
         exposure : Exposure
+            The light frame.
         field : Table
             FIELD, made from the surveyed frames.
         field_key : str
+            Of `key_of_field`.
         reference : Table
             STARS of the reference frame.
         guess : Transform or None
@@ -189,4 +191,7 @@ def _restore_measured(light: Detected, transform: Transform, photometry: Table) 
 
 
 def _numbers(facts: dict[str, Any]) -> dict[str, Any]:
-    return {k: np.asarray(v, float) if isinstance(v, Sequence) and not isinstance(v, str) else v for k, v in facts.items()}
+    return {
+        k: np.asarray(v, float) if isinstance(v, Sequence) and not isinstance(v, str) else v
+        for k, v in facts.items()
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pogson.core.errors import NightError, PogsonError
+from pogson.core.errors import PogsonError
 from pogson.core.frame import Exposure, Master, RawFrame
 from pogson.io.fits import read_raw
 from pogson.io.scan import Scan
@@ -16,6 +16,9 @@ from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
 
 #: frames of a kind that are looked at to measure the camera: more add nothing
 SAMPLE = {"bias": 10, "flat": 6, "light": 6}
+
+#: band of frames whose header names no filter
+NO_BAND = "unknown"
 
 
 @dataclass(frozen=True)
@@ -43,31 +46,19 @@ class Night:
 
 
 def prepare_night(scan: Scan, *, workers: int = 0, progress: Progress | None = None) -> Night:
-    """Measure the camera and make the masters.
-
-    Raises
-    ------
-    NightError
-        If there is no light frame.
-    """
-    lights = [e for e in scan.exposures if e.kind == "light"]
-    if not lights:
-        kinds = sorted({e.kind for e in scan.exposures})
-        raise NightError(
-            f"no light frames among {len(scan.exposures)} files (found: {', '.join(kinds)}); "
-            "name their kind in the header (IMAGETYP), or in the file or folder name"
-        )
+    """Measure the camera and make the masters; a frame that cannot be used is a failure of its own."""
+    exposures = [_with_band(e) for e in scan.exposures]
     failures: list[Failure] = []
     read = _reader(failures, workers, progress or Silent())
     cameras: dict[str, Camera] = {}
     masters: list[Master] = []
     filled: dict[str, Exposure] = {}
-    for key, group in _groups(scan.exposures).items():
+    for key, group in _groups(exposures).items():
         camera, group_masters = _prepare_group(group, read, failures)
         cameras[key] = camera
         masters += group_masters
         filled |= {e.path: camera.applied_to(e) for e in group}
-    done = [filled[e.path] for e in scan.exposures]
+    done = [filled[e.path] for e in exposures]
     return Night(
         tuple(e for e in done if e.kind == "light"),
         tuple(e for e in done if e.kind != "light"),
@@ -76,6 +67,15 @@ def prepare_night(scan: Scan, *, workers: int = 0, progress: Progress | None = N
         tuple(failures),
         scan.notes,
     )
+
+
+def _with_band(exposure: Exposure) -> Exposure:
+    """Frames without a filter are a band of their own, with a name that can stand in a column."""
+    if exposure.band or exposure.kind not in ("light", "flat"):
+        return exposure
+    note = 'no filter in the header: name it in the settings: [bands] "" = "V"'
+    named = exposure.with_values("no filter in the header", band=NO_BAND)
+    return replace(named, notes=(*exposure.notes, note))
 
 
 def camera_key(exposure: Exposure) -> str:
@@ -121,9 +121,7 @@ def _prepare_group(
     }
     # light frames tell the gain where there are no flats, and where the camera saturates
     sample = read("looking at the camera", _spread(lights, SAMPLE["light"])) if lights else []
-    camera = measure_camera(
-        _spread(of_kind["bias"], SAMPLE["bias"]), _sample_flats(of_kind["flat"]), sample
-    )
+    camera = measure_camera(_spread(of_kind["bias"], SAMPLE["bias"]), _sample_flats(of_kind["flat"]), sample)
     known = {p: replace(r, exposure=camera.applied_to(r.exposure)) for p, r in raws.items()}
     return camera, _make_masters(group, known, camera, lights, failures)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from math import nan
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
 
-from pogson.core.flags import SPOILED
+from pogson.core.flags import SPOILED, Star
 from pogson.core.frame import Frame, Master
+from pogson.io.files import write_atomic
 from pogson.pipeline.lights import Measured
 from pogson.pipeline.report import Picture
 from pogson.plots.products import (
@@ -35,6 +38,9 @@ BLUE_TO_RED = ["u", "U", "B", "BP", "TB", "g", "V", "G", "TG", "r", "R", "RP", "
 #: a star enters a diagram with errors up to this
 DIAGRAM_ERROR = 0.1
 
+#: with so many stars that have no neighbour's light in the aperture, the others stay out of it
+ENOUGH = 100
+
 Drawn = Iterator[tuple[str, Picture]]
 
 
@@ -52,7 +58,9 @@ def draw_frames(frames: Table, zero_points: Table) -> Drawn:
 def draw_calibration(masters: Sequence[Master], cameras: Mapping[str, Camera]) -> Drawn:
     """Masters, and the photon transfer from which the gain comes."""
     if masters:
-        caption = "Master frames. A good flat shows dust and vignetting, and no stars; a good dark no pattern."
+        caption = (
+            "Master frames. A good flat shows dust and vignetting, and no stars; a good dark no pattern."
+        )
         yield "masters.png", Picture("Calibration", "Masters", caption, to_png(figure_masters(masters)))
     for n, camera in enumerate(cameras.values()):
         points = getattr(camera, "transfer", None)
@@ -125,7 +133,10 @@ def draw_errors(photometry: Table, bands: Sequence[str]) -> Drawn:
         png = to_png(figure_budget(rows, band=band))
         yield f"budget_{band or 'none'}.png", Picture("Error budget", f"Band {band}", caption, png)
     caption = "Observed scatter over expected error: 1 where the error bars are right."
-    yield "noise.png", Picture("Error budget", "Are the errors right?", caption, to_png(figure_noise(photometry)))
+    yield (
+        "noise.png",
+        Picture("Error budget", "Are the errors right?", caption, to_png(figure_noise(photometry))),
+    )
 
 
 def draw_zero_points(residuals: Table, zero_points: Table, colors: Mapping[str, str]) -> Drawn:
@@ -136,7 +147,9 @@ def draw_zero_points(residuals: Table, zero_points: Table, colors: Mapping[str, 
         scatter = float(np.nanmedian(used["scatter"])) if np.isfinite(used["scatter"]).any() else nan
         mine, color = residuals[bands == band], colors.get(band, "")
         png = to_png(figure_zero_point(mine, band=band, color=color, scatter=scatter))
-        caption = "Measured minus catalogue. A slope with colour asks for a colour term, one with place for a flat."
+        caption = (
+            "Measured minus catalogue. A slope with colour asks for a colour term, one with place for a flat."
+        )
         yield f"zeropoint_{band}.png", Picture("Zero points", f"Band {band}", caption, png)
 
 
@@ -145,6 +158,9 @@ def draw_diagrams(stars: Table, bands: Sequence[str]) -> Drawn:
     for blue, red in color_pairs(bands):
         prefix = "mag" if f"mag_{blue}" in stars.colnames and f"mag_{red}" in stars.colnames else "inst"
         good = clean_stars(stars, (blue, red), prefix)
+        alone = good[(np.asarray(good["flags"], int) & int(Star.NEIGHBOR)) == 0]
+        if len(alone) >= ENOUGH:
+            good = alone
         if not len(good):
             continue
         color = f"{blue}-{red}"
@@ -164,7 +180,7 @@ def draw_diagrams(stars: Table, bands: Sequence[str]) -> Drawn:
 def color_pairs(bands: Sequence[str]) -> list[tuple[str, str]]:
     """Neighbouring bands, bluer first."""
     known = sorted((b for b in set(bands) if b in BLUE_TO_RED), key=BLUE_TO_RED.index)
-    return list(zip(known, known[1:], strict=False))
+    return list(pairwise(known))
 
 
 def clean_stars(stars: Table, bands: Sequence[str], prefix: str = "mag") -> Table:
@@ -178,3 +194,23 @@ def clean_stars(stars: Table, bands: Sequence[str], prefix: str = "mag") -> Tabl
             good[f"mag_{band}"], good[f"mag_{band}_err"] = good[f"inst_{band}"], good[f"inst_{band}_err"]
     return good
 
+
+def plot_diagram(stars: Table, *, color: str, mag: str, path: str | None = None) -> Any:
+    """Colour-magnitude diagram of a table of stars: a matplotlib Figure, which a notebook shows.
+
+    Parameters
+    ----------
+    stars : Table
+        From `standardize`.
+    color, mag : str
+        Such as "g-r" and "g".
+    path : str, optional
+        Also written there, as PNG.
+    """
+    blue, _, red = color.partition("-")
+    calibrated = str(stars.meta.get("calibrated_bands", "")).split(",")
+    prefix = "mag" if {blue, red} <= set(calibrated) else "inst"
+    figure = figure_diagram(clean_stars(stars, (blue, red), prefix), color=color, mag=mag)
+    if path is not None:
+        write_atomic(path, to_png(figure))
+    return figure

@@ -39,6 +39,7 @@ MORE: dict[str, tuple[str, str]] = {
     "scale": ("", "scale against the reference frame"),
     "match_rms": ("pix", "distance of the matched stars, root mean square"),
     "masters": ("", "masters applied"),
+    "missing": ("", "kinds of calibration that were not there"),
     "time_source": ("", "where the time came from"),
     "band_source": ("", "where the band came from"),
     "kind_source": ("", "where the kind came from"),
@@ -60,8 +61,9 @@ def frames_table(
     lights, verdicts : sequences
         Measured light frames, and what was decided about each.
     transparency : mapping of path to (value, error)
+        Light of the stars, relative to the best frame of the band.
     others : sequence of Exposure
-        Calibration frames and frames of unknown kind.
+        Every other frame: calibration frames, frames of unknown kind, light frames that failed.
     failures : sequence of Failure
         Frames that were tried and could not be used; `item` is the path.
     unread : sequence of (path, reason)
@@ -75,13 +77,16 @@ def frames_table(
     for exposure in others:
         reason = failed.get(exposure.path, "")
         refused = bool(reason) or exposure.kind == "unknown"
+        reason = reason.removeprefix(f"{exposure.path}: ")
         said = reason or ("kind unknown: not used" if refused else "; ".join(exposure.notes))
         rows.append(_facts(exposure) | {"accepted": not refused, "reasons": said})
     for path, reason in unread:
         rows.append(_facts(Exposure(path=path)) | {"accepted": False, "reasons": reason})
     names = [*FRAMES.names, *MORE]
     blank = {c.name: "" if c.dtype is str else 0 if c.dtype is int else nan for c in FRAMES.columns}
-    columns = {n: [row.get(n, blank.get(n, "" if _is_text(n) else nan)) for row in rows] for n in names}
+    columns: dict[str, Any] = {
+        n: [row.get(n, blank.get(n, "" if _is_text(n) else nan)) for row in rows] for n in names
+    }
     table = FRAMES.table(**columns)
     for name, (unit, about) in MORE.items():
         table[name].unit = unit or None
@@ -90,7 +95,7 @@ def frames_table(
 
 
 def _is_text(name: str) -> bool:
-    return name.endswith("_source") or name in ("target", "unit", "masters")
+    return name.endswith("_source") or name in ("target", "unit", "masters", "missing")
 
 
 def _facts(exposure: Exposure) -> dict[str, Any]:
@@ -132,6 +137,7 @@ def _light_row(light: Measured, verdict: Verdict, transparency: tuple[float, flo
         "transparency": transparency[0],
         "transparency_err": transparency[1],
         "masters": ", ".join(detected.masters),
+        "missing": ", ".join(detected.missing),
         "accepted": verdict.accepted,
         "reasons": "; ".join([*verdict.reasons, *detected.exposure.notes]),
     }

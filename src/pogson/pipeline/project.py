@@ -64,7 +64,9 @@ def open_project(folder: str | Path, *, overwrite: bool = False) -> Project:
         raise FileError(f"{path}: is a file; choose a folder for --out")
     if (path / "run.json").exists():
         if not overwrite:
-            raise SettingError(f"{path}: holds an earlier run, which is kept; use --overwrite, or another --out")
+            raise SettingError(
+                f"{path}: holds an earlier run, which is kept; use --overwrite, or another --out"
+            )
         _remove_products(path)
     make_folder(path / ".pogson")
     return Project(path)

@@ -64,15 +64,19 @@ def reduce_lights(
     Parameters
     ----------
     night : Night
+        Light frames with what is known of the camera, and the masters.
     settings : Settings
+        Of all steps.
     locate : function
         Gives the field its coordinates: called with the field and the reference's exposure.
     cache : Cache
         What a run that was stopped has done already.
     workers : int
+        Frames worked on at a time; 0 takes all processors.
     memory : float
         Gigabytes that surveyed frames may fill.
     progress : Progress, optional
+        Whoever shows how far things are.
 
     Raises
     ------
@@ -122,6 +126,7 @@ def choose_survey(
     Parameters
     ----------
     lights : sequence of Exposure
+        In order of time.
     memory : float
         Gigabytes.
     """
@@ -151,7 +156,9 @@ def _choose_posters(
     best: dict[str, Detected] = {}
     for one, transform in zip(detected, transforms, strict=True):
         band = one.exposure.band
-        if isinstance(transform, Transform) and len(one.stars) > len(best[band].stars if band in best else ()):
+        if isinstance(transform, Transform) and len(one.stars) > len(
+            best[band].stars if band in best else ()
+        ):
             best[band] = one
     return {band: one.frame or shop.calibrate(one.exposure) for band, one in best.items()}
 
@@ -215,4 +222,3 @@ def _process_rest(
 def _order(light: Measured) -> tuple[float, str]:
     exposure = light.detected.exposure
     return (exposure.jd_utc if np.isfinite(exposure.jd_utc) else np.inf, exposure.path)
-

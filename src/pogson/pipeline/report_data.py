@@ -45,11 +45,11 @@ def collect_report(
         title=f"{target}: {Path(night_name).name}",
         summary=summary,
         labels=label_lines(frames, done, located),
-        frames=frames,
+        frames=_by_name(frames, "path"),
         masters=[_master_line(m) for m in night.masters.masters],
         camera=[line for key, camera in night.cameras.items() for line in _camera_lines(key, camera)],
         pictures=list(drawn.values()),
-        zero_points=done.zero_points,
+        zero_points=_by_name(done.zero_points, "frame"),
         stars=_few_columns(done.stars),
         settings=provenance["settings"],
         provenance={"versions": provenance["versions"], "seconds": provenance["seconds"]},
@@ -58,13 +58,19 @@ def collect_report(
         files={
             "Frames": ["frames.ecsv"],
             "Calibration": [f"masters/{m.name}.fits" for m in night.masters.masters],
-            "Zero points": ["zeropoints.ecsv"]
-            + (["zeropoint_stars.parquet"] if len(done.residuals) else []),
+            "Zero points": ["zeropoints.ecsv"] + (["zeropoint_stars.parquet"] if len(done.residuals) else []),
             "Stars": ["stars.ecsv", "photometry.parquet"],
             "Provenance": ["run.json"],
         },
         pixel_scale=located.pixel_scale,
     )
+
+
+def _by_name(table: Table, column: str) -> Table:
+    """The table with file names for paths: the whole paths are among the inputs."""
+    shown = table.copy()
+    shown[column] = [Path(str(path)).name for path in table[column]]
+    return shown
 
 
 def _few_columns(stars: Table) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from pogson.core.errors import MatchError, NightError
+from pogson.core.errors import NightError
 from pogson.core.frame import Exposure
 from pogson.io.catalogs import read_catalog
 from pogson.io.files import write_atomic
@@ -80,7 +80,7 @@ class RunResult:
         return 3 if self.failures else 0
 
 
-def run_night(
+def run(
     night: str | Path,
     *,
     out: str | Path = "out",
@@ -102,6 +102,7 @@ def run_night(
     catalog : str or Path, optional
         Catalogue of standard magnitudes; without one magnitudes are instrumental.
     settings : Settings, optional
+        The defaults where not given.
     workers : int
         Frames worked on at a time; 0 takes all processors. Results do not depend on it.
     memory : float
@@ -109,6 +110,7 @@ def run_night(
     overwrite : bool
         Replace the products of a finished run.
     progress : Progress, optional
+        Whoever shows how far things are.
 
     Returns
     -------
@@ -151,15 +153,12 @@ def run_night(
         shown.stage("zero points", 1)
         done = calibrate_magnitudes(reduced, located[0], stars, chosen)
         shown.advance()
-    unread = [*scan.skipped]
-    failures = (
-        *(Failure(path, f"{path}: {reason}") for path, reason in unread),
-        *ready.failures,
-        *reduced.failures,
-    )
-    frames = frames_table(
-        reduced.lights, done.verdicts, done.transparency, ready.others, [*ready.failures, *reduced.failures], unread
-    )
+    unread = [(path, reason) for path, reason in scan.skipped if Path(path).is_file()]
+    tried = (*ready.failures, *reduced.failures)
+    failures = (*(Failure(path, f"{path}: {reason}") for path, reason in unread), *tried)
+    lost = {f.item for f in reduced.failures}
+    others = (*ready.others, *(e for e in ready.lights if e.path in lost))
+    frames = frames_table(reduced.lights, done.verdicts, done.transparency, others, tried, unread)
     photometry = photometry_table(done.photometry)
     with clock.time("pictures"):
         drawn = dict(_draw(ready, reduced, done, frames, photometry, shown))
@@ -172,7 +171,7 @@ def run_night(
         "versions": versions(),
         "settings": describe_settings(chosen),
         "inputs": describe_inputs(scan.exposures),
-        "notes": [*scan.notes, *located[0].notes],
+        "notes": [*scan.notes, *_other_files(scan.skipped), *located[0].notes],
         "frames_failed": [{"path": f.item, "reason": f.reason} for f in failures],
         "frames_rejected": [
             {"path": m.detected.exposure.path, "reasons": list(v.reasons)}
@@ -188,6 +187,7 @@ def run_night(
         "summary": list(summary),
         "seconds": clock.seconds,
     }
+    done.stars.meta["pixel_scale"] = located[0].pixel_scale
     _write(project, ready, done, frames, photometry, drawn)
     report = collect_report(night, ready, reduced, done, frames, drawn, provenance, unread, located[0])
     write_atomic(project.path("report.html"), make_report(report).encode())
@@ -195,6 +195,11 @@ def run_night(
     write_atomic(project.path("run.json"), json.dumps(to_plain(provenance), indent=1).encode())
     project.finish()
     return RunResult(project.folder, frames, done.stars, photometry, done.zero_points, summary, failures)
+
+
+def _other_files(skipped: Sequence[tuple[str, str]]) -> list[str]:
+    """What lies in the folder beside the images: worth a note, no failure."""
+    return [f"{path}: {reason}" for path, reason in skipped if not Path(path).is_file()]
 
 
 def _need_lights(exposures: tuple[Exposure, ...], night: str | Path) -> None:

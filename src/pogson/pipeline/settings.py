@@ -170,7 +170,10 @@ def default_toml() -> str:
             lines += [f"# {setting.name} = {_toml(setting.default)}  #{unit} {setting.about}".rstrip()]
         lines.append("")
     for section, facts in FACTS.items():
-        lines += [f"[{section}]", "# Facts that win over the header; without a line here the header is asked."]
+        lines += [
+            f"[{section}]",
+            "# Facts that win over the header; without a line here the header is asked.",
+        ]
         for name, (kind, unit, about) in facts.items():
             example = '""' if kind is str else ""
             lines.append(f"# {name} = {example}  # {f'[{unit}] ' if unit else ''}{about}")

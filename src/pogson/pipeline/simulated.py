@@ -32,6 +32,8 @@ def write_night(
         New or empty folder.
     workers : int
         0 takes all processors; the files do not depend on it.
+    progress : Progress, optional
+        Whoever shows how far things are.
 
     Raises
     ------

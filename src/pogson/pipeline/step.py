@@ -125,7 +125,9 @@ def parameter_docs(doc: str) -> dict[str, str]:
     """What a numpydoc docstring says of each parameter, on one line each."""
     body = re.split(r"\n\n(?:Returns|Raises|Yields|Notes)\n", doc.partition("Parameters\n----------\n")[2])[0]
     found: dict[str, str] = {}
-    for head, text in re.findall(r"^([\w, ]+?) ?:[^\n]*\n((?:[ ]{4}[^\n]*\n?|\n(?=[ ]{4}))+)", body + "\n", re.M):
+    for head, text in re.findall(
+        r"^([\w, ]+?) ?:[^\n]*\n((?:[ ]{4}[^\n]*\n?|\n(?=[ ]{4}))+)", body + "\n", re.M
+    ):
         for name in head.split(","):
             found[name.strip()] = " ".join(text.split())
     return found

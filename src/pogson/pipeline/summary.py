@@ -38,13 +38,17 @@ def summarize(
 
 def _frame_lines(frames: Table) -> list[str]:
     kinds = np.asarray(frames["kind"], str)
-    counts = ", ".join(f"{np.sum(kinds == k)} {k}" for k in ("light", "bias", "dark", "flat") if (kinds == k).any())
+    counts = ", ".join(
+        f"{np.sum(kinds == k)} {k}" for k in ("light", "bias", "dark", "flat") if (kinds == k).any()
+    )
     lights = frames[kinds == "light"]
     used = int(np.sum(lights["accepted"]))
     lines = [f"frames  {counts}; {used} of {len(lights)} lights used"]
-    for row in lights:
-        if not row["accepted"]:
-            lines.append(f"        rejected {Path(str(row['path'])).name}: {row['reasons']}")
+    lines += [
+        f"        rejected {Path(str(row['path'])).name}: {row['reasons']}"
+        for row in lights
+        if not row["accepted"]
+    ]
     remarks = [r for row in lights if row["accepted"] for r in str(row["reasons"]).split("; ") if r]
     for row in lights:
         clouds = [r for r in str(row["reasons"]).split("; ") if r.startswith("cloud")]
@@ -61,7 +65,7 @@ def _band_lines(frames: Table, done: Calibrated, pixel_scale: float) -> list[str
         mine = lights[np.asarray(lights["band"], str) == band]
         points = done.zero_points[np.asarray(done.zero_points["band"], str) == band]
         fwhm = typical(mine["fwhm"])
-        seeing = f"seeing {fwhm:.2f} px" + (f" = {fwhm * pixel_scale:.2f}\"" if isfinite(pixel_scale) else "")
+        seeing = f"seeing {fwhm:.2f} px" + (f' = {fwhm * pixel_scale:.2f}"' if isfinite(pixel_scale) else "")
         stars = int(np.sum(np.isfinite(np.asarray(done.stars[f"inst_{band}"], float))))
         text = [f"{len(mine)} frames", f"{stars} stars", seeing]
         text += _zero_point_words(points, done, band)

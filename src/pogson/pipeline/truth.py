@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -66,20 +67,22 @@ class Recovery:
 def describe_recovery(recovery: Recovery) -> list[str]:
     """The comparison as lines of text."""
     lines = ["", "recovered against true", "zero points [mag]"]
-    for row in recovery.zero_points:
-        lines.append(
-            f"  {row['frame']:<24} {row['band']}  true {row['true']:.4f}  measured {row['measured']:.4f} "
-            f"+- {row['err']:.4f}  pull {row['pull']:+.2f}"
-        )
+    lines += [
+        f"  {row['frame']:<24} {row['band']}  true {row['true']:.4f}  measured {row['measured']:.4f} "
+        f"+- {row['err']:.4f}  pull {row['pull']:+.2f}"
+        for row in recovery.zero_points
+    ]
     for band, offset in recovery.bright_offset.items():
         n = len(recovery.stars[band][0])
-        lines.append(f"stars in {band}: {n}; median (measured - true) of those with SNR > 200: {offset:+.4f} mag")
-    lines.append("pulls of single measurements, (measured - true) / error: mean and width, by SNR")
-    for p in recovery.pulls:
         lines.append(
-            f"  SNR {p.low:5.0f} to {p.high:5.0f}  {p.n:6d} measurements  mean {p.mean:+.2f}  "
-            f"width {p.width:.3f} +- {p.width_err:.3f}"
+            f"stars in {band}: {n}; median (measured - true) of those with SNR > 200: {offset:+.4f} mag"
         )
+    lines.append("pulls of single measurements, (measured - true) / error: mean and width, by SNR")
+    lines += [
+        f"  SNR {p.low:5.0f} to {p.high:5.0f}  {p.n:6d} measurements  mean {p.mean:+.2f}  "
+        f"width {p.width:.3f} +- {p.width_err:.3f}"
+        for p in recovery.pulls
+    ]
     return lines
 
 
@@ -116,7 +119,9 @@ def compare_with_truth(out: str | Path, night: str | Path) -> Recovery:
         bright = good & (err < 1.0857 / 200.0)
         offsets[band] = float(np.median((measured - true)[bright])) if bright.any() else np.nan
     points = _compare_zero_points(zero_points, true_frames)
-    return Recovery(points, recovered, offsets, _pulls(photometry, zero_points, stars, true_stars, rows, clean, bands))
+    return Recovery(
+        points, recovered, offsets, _pulls(photometry, zero_points, stars, true_stars, rows, clean, bands)
+    )
 
 
 def _identify(stars: Table, true: Table, bands: list[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -186,7 +191,7 @@ def _pulls(
         pull[mine] = (ratio - 1.0) / (relative * ratio)
         snr[mine] = 1.0 / (relative * ratio) * ratio**0.5  # near that of the true flux
     found = []
-    for low, high in zip(SNR_EDGES, SNR_EDGES[1:], strict=False):
+    for low, high in pairwise(SNR_EDGES):
         values = pull[(snr >= low) & (snr < high) & np.isfinite(pull)]
         if len(values) >= 20:
             a, b = np.percentile(values, [15.865, 84.135])

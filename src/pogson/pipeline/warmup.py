@@ -51,7 +51,9 @@ def _compiled() -> bool:
 
 def _raw(dice: np.random.Generator, kind: str, level: float, exptime: float) -> RawFrame:
     pixels = dice.poisson(level, (96, 96)).astype(">u2").view(np.uint16)
-    exposure = Exposure(path=f"{kind}{dice.integers(1 << 30)}", kind=kind, band="V", exptime=exptime, shape=(96, 96))
+    exposure = Exposure(
+        path=f"{kind}{dice.integers(1 << 30)}", kind=kind, band="V", exptime=exptime, shape=(96, 96)
+    )
     return RawFrame(pixels, exposure, swapped=True)
 
 

@@ -11,11 +11,13 @@ from pogson.apps.cli.progress import TerminalProgress
 
 
 @click.command("demo")
-@click.option("--out", default="demo", show_default=True, metavar="DIR", help="Folder for night and products.")
+@click.option(
+    "--out", default="demo", show_default=True, metavar="DIR", help="Folder for night and products."
+)
 def command(out: str) -> None:
     """Simulate a night, reduce it, and print what came back beside what was put in."""
     from pogson.io.files import remove
-    from pogson.pipeline.run import run_night
+    from pogson.pipeline.run import run
     from pogson.pipeline.simulated import write_night
     from pogson.pipeline.truth import compare_with_truth, describe_recovery, draw_recovery
 
@@ -23,9 +25,7 @@ def command(out: str) -> None:
     remove(night)
     with TerminalProgress() as progress:
         write_night({}, night, progress=progress)
-        result = run_night(
-            night, out=products, catalog=night / "catalog.csv", overwrite=True, progress=progress
-        )
+        result = run(night, out=products, catalog=night / "catalog.csv", overwrite=True, progress=progress)
         recovery = compare_with_truth(products, night)
         draw_recovery(recovery, products / "plots" / "truth.png")
     click.echo("\n".join(result.summary))

@@ -12,12 +12,19 @@ COLUMNS = ("frame", "id", "x", "y", "flux", "snr", "fwhm", "elongation", "sharpn
 
 @click.command("detect")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--out", metavar="FILE", help="Write the table (.ecsv, .csv, .parquet), or a DS9 region file (.reg).")
+@click.option(
+    "--out", metavar="FILE", help="Write the table (.ecsv, .csv, .parquet), or a DS9 region file (.reg)."
+)
 @click.option("--rows", default=30, show_default=True, help="Rows printed; 0 prints all.")
 @step_options("detect")
 @config_options
 def command(
-    files: tuple[str, ...], out: str | None, rows: int, config: str | None, words: tuple[str, ...], **given: object
+    files: tuple[str, ...],
+    out: str | None,
+    rows: int,
+    config: str | None,
+    words: tuple[str, ...],
+    **given: object,
 ) -> int:
     """Find the stars of FILES, brightest first.
 

@@ -21,4 +21,6 @@ def command(file: str) -> None:
     if Path(file).exists():
         raise SettingError(f"{file}: exists and is kept; choose another name")
     write_atomic(file, default_toml().encode())
-    click.echo(f"{file} written: take the '#' off the lines you change, then: pogson run NIGHT --config {file}")
+    click.echo(
+        f"{file} written: take the '#' off the lines you change, then: pogson run NIGHT --config {file}"
+    )

@@ -10,8 +10,12 @@ from pogson.apps.cli.progress import TerminalProgress
 
 @click.command("run")
 @click.argument("night")
-@click.option("--out", required=True, metavar="DIR", help="Folder for the products; made where it is not there.")
-@click.option("--catalog", metavar="FILE", help="Catalogue of standard magnitudes: CSV, FITS, VOTable, Parquet ...")
+@click.option(
+    "--out", required=True, metavar="DIR", help="Folder for the products; made where it is not there."
+)
+@click.option(
+    "--catalog", metavar="FILE", help="Catalogue of standard magnitudes: CSV, FITS, VOTable, Parquet ..."
+)
 @click.option("--workers", default=0, show_default="all processors", help="Frames worked on at a time.")
 @click.option("--memory", default=2.0, show_default=True, help="Gigabytes that frames in memory may fill.")
 @click.option("--overwrite", is_flag=True, help="Replace the products of an earlier run in --out.")
@@ -28,7 +32,7 @@ def command(
     config: str | None,
     words: tuple[str, ...],
 ) -> int:
-    """Reduce the folder NIGHT: raw frames in, calibrated magnitudes and a report out.
+    r"""Reduce the folder NIGHT: raw frames in, calibrated magnitudes and a report out.
 
     NIGHT holds the frames of a night in any order: lights, and whatever bias, dark and flat frames there
     are. Kinds, bands, times and the camera are read from the headers, else measured from the frames; what
@@ -48,9 +52,9 @@ def command(
     """
     settings = read_options(config, words)
     with TerminalProgress(quiet) as progress:
-        from pogson.pipeline.run import run_night
+        from pogson.pipeline.run import run
 
-        result = run_night(
+        result = run(
             night,
             out=out,
             catalog=catalog,

@@ -7,7 +7,18 @@ import click
 from pogson.apps.cli.options import config_options, read_options
 from pogson.apps.cli.tables import print_table
 
-COLUMNS = ("path", "kind", "kind_source", "band", "exptime", "jd_utc", "time_source", "airmass", "gain", "gain_source")
+COLUMNS = (
+    "path",
+    "kind",
+    "kind_source",
+    "band",
+    "exptime",
+    "jd_utc",
+    "time_source",
+    "airmass",
+    "gain",
+    "gain_source",
+)
 
 
 @click.command("scan")

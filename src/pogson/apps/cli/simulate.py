@@ -11,8 +11,7 @@ from pogson.apps.cli.progress import TerminalProgress
 @click.argument("recipe", required=False)
 @click.option("--out", required=True, metavar="DIR", help="New folder for the frames.")
 @click.option("--workers", default=0, show_default="all processors", help="Frames made at a time.")
-@click.option("--show", is_flag=True, help="Print the whole recipe with its defaults, and write nothing.")
-def command(recipe: str | None, out: str, workers: int, show: bool) -> int:
+def command(recipe: str | None, out: str, workers: int) -> int:
     """Write a simulated night to DIR: raw frames, a catalogue, and the truth in DIR/truth.
 
     RECIPE is a TOML file with sections [detector], [telescope], [site], [sky], [bands], [field], [night]

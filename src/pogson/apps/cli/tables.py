@@ -32,7 +32,7 @@ def print_table(table: Table, columns: Sequence[str] = (), *, rows: int = 0) -> 
 
 
 def _cell(name: str, value: Any) -> str:
-    if isinstance(value, float) or hasattr(value, "dtype") and value.dtype.kind == "f":
+    if isinstance(value, float) or (hasattr(value, "dtype") and value.dtype.kind == "f"):
         if value != value:
             return "-"
         decimals = DECIMALS.get(name.split("_")[0])

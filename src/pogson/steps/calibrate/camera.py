@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pogson.core.frame import Exposure, Image, RawFrame
 from pogson.core.units import Sigma
 from pogson.steps.calibrate.noise import robust_variance
-from pogson.steps.calibrate.overscan import converter_step, useful_adu
+from pogson.steps.calibrate.overscan import converter_step, useful_adu, useful_section
 from pogson.steps.calibrate.saturation import BY_TYPE, estimate_losses, estimate_saturation
 from pogson.steps.calibrate.transfer import (
     Values,
@@ -104,6 +104,7 @@ def measure_camera(
     ----------
     .. [1] Janesick, J. R. 2001, Scientific Charge-Coupled Devices, SPIE, section 2.2.
     """
+    biases, flats, lights = _of_one_shape(biases, flats, lights)
     every = [*flats, *lights, *biases]
     if not every:
         return Camera()
@@ -124,6 +125,18 @@ def measure_camera(
     elif not isfinite(camera.gain):
         camera = _from_pairs_alone(camera, flats, lights, bias, dark, dark_err, significance)
     return _with_read_noise(camera, dark, dark_err, len(biases))
+
+
+def _of_one_shape(*kinds: Sequence[RawFrame]) -> list[list[RawFrame]]:
+    """Only the frames whose useful part has the shape that most have."""
+    shapes = [_shape(r) for kind in kinds for r in kind]
+    usual = max(set(shapes), key=shapes.count, default=(0, 0))
+    return [[r for r in kind if _shape(r) == usual] for kind in kinds]
+
+
+def _shape(raw: RawFrame) -> tuple[int, int]:
+    y0, y1, x0, x1 = useful_section(raw)
+    return y1 - y0, x1 - x0
 
 
 def _from_header(camera: Camera, exposures: Sequence[Exposure]) -> Camera:
@@ -254,12 +267,10 @@ def _disjoint_pairs(
     raws: Sequence[RawFrame], bias: Image | None, saturation: float, *, quiet: bool, most: int = 12
 ) -> tuple[Values, Values]:
     """Levels and variances of boxes in pairs of consecutive frames; of lights only where no star is."""
-    pairs = [
-        (a, b)
-        for a, b in zip(raws[::2], raws[1::2], strict=False)
-        if a.exposure.band == b.exposure.band
-        and (not quiet or str(a.exposure.exptime) == str(b.exposure.exptime))  # two unknown ones are equal
-    ]
+    alike: dict[str, list[RawFrame]] = {}
+    for raw in raws:  # flats of any length are scaled to each other; two unknown lengths are equal as text
+        alike.setdefault(f"{raw.exposure.band} {raw.exposure.exptime if quiet else ''}", []).append(raw)
+    pairs = [p for group in alike.values() for p in zip(group[::2], group[1::2], strict=False)]
     levels, variances = [np.empty(0)], [np.empty(0)]
     for a, b in pairs[:: max(1, -(-len(pairs) // most))]:
         images = [useful_adu(r) - (np.float32(0.0) if bias is None else bias) for r in (a, b)]

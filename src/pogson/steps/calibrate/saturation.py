@@ -21,7 +21,8 @@ def estimate_saturation(raws: Iterable[RawFrame]) -> tuple[float, str]:
     A camera with fewer bits than its file piles its bright pixels up at 4095, 16383 or their like.
     """
     raws = list(raws)
-    tops = [(float(a.max()), a) for a in (stored_adu(r, useful_section(r)) for r in raws)]
+    images = [stored_adu(r, useful_section(r)) for r in raws]
+    tops = [(float(np.nanmax(a)), a) for a in images if np.isfinite(a).any() and np.nanmax(a) > np.nanmin(a)]
     if tops:
         top = max(t for t, _ in tops)
         at = sum(int(np.count_nonzero(a == top)) for t, a in tops if t == top)
