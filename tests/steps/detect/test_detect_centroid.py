@@ -36,3 +36,12 @@ def test_a_window_of_the_wrong_width_is_unbiased_too():
     x, y = grid(SHAPE, 40)
     found = centre(scene(SHAPE, x, y, 1e6, fwhm=4.0, seed=None), x, y, 3.0)
     assert np.hypot(found.x - x, found.y - y).max() < 0.01
+
+
+def test_the_centre_of_mass_of_a_box_with_the_sky_in_it_is_pulled_to_the_middle_of_the_box():
+    frame = scene((60, 60), [30.45], [29.6], 2e4, fwhm=3.5, seed=None)
+    box = frame.data[22:37, 23:38].astype(float)  # 15 px about (30, 29), sky not subtracted
+    wrong = 23 + (box.sum(axis=0) * np.arange(15)).sum() / box.sum()
+    assert abs(wrong - 30.45) > 0.25
+    found = measure_centroids(frame, np.array([30.0]), np.array([30.0]), np.array([SKY]), fwhm=3.5)
+    assert found.x[0] == pytest.approx(30.45, abs=0.001)
