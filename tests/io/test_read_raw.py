@@ -179,6 +179,13 @@ def test_damaged_tiles_are_refused(tmp_path, pixels):
     complaint(path)
 
 
+def test_a_damaged_table_of_tiles_is_refused_at_once(tmp_path, pixels):
+    path = tmp_path / "a.fits.fz"
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(pixels)]).writeto(path)
+    edit(path, "TFIELDS", "999999999")
+    assert "TFIELDS = 999999999" in complaint(path)
+
+
 def edit(path, card, value):
     """Change a card in place, whatever astropy thinks of it."""
     data = bytearray(path.read_bytes())

@@ -120,13 +120,15 @@ def _walk(path: Path, file: BinaryIO, size: int, on_disk: int) -> tuple[list[Hdu
     notes: list[str] = []
     position = 0
     while not size or position < size:
+        text = None
         try:
             text = _header_text(path, file, position)
             if text is None and hdus:
                 break
             hdu = _understand(path, len(hdus), text or "", position)
         except FileError:
-            if not any(hdu.plane for hdu in hdus):
+            extension = text is not None and text.startswith("XTENSION")
+            if not hdus or (extension and not any(hdu.plane for hdu in hdus)):
                 raise
             notes.append("bytes after the last image are not FITS: ignored")
             break
