@@ -156,6 +156,6 @@ def test_overscan_and_blank_areas_are_understood(real_data):
 
 def test_a_header_costs_less_than_a_few_milliseconds(real_data):
     scan_folder(real_data / "hatp32_transit")
-    start = time.perf_counter()
+    start = time.process_time()
     count = len(scan_folder(real_data / "hatp32_transit").exposures)
-    assert (time.perf_counter() - start) / count < 5e-3
+    assert (time.process_time() - start) / count < 5e-3
