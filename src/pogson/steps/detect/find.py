@@ -36,6 +36,7 @@ Values = NDArray[np.float64]
 STARTS = (3.0, 7.0, 14.0)  # px: guesses of the FWHM; the next one counts where no star fits the one before
 SAME = 0.25  # a width that differs by less is not worth a second search
 ROUNDS = 6
+WIDEST = 25.0  # px: what is wider is a nebula, not a star
 CROWDED = 0.02  # share of pixels under stars from which the sky is worth a second look
 BLENDED = 1.5  # FWHM: closer stars share most of their light
 
@@ -149,6 +150,8 @@ def _search(frame: Frame, sky: Sky, threshold: float, fwhm: float) -> tuple[Peak
             height = filter_frame(frame, sky, width)
             peaks = peaks_above(frame, sky, height, threshold, width)
             measured = _typical_width(frame, peaks, width)
+            if measured > WIDEST:
+                measured = nan
             if not abs(measured - width) > SAME * measured:
                 break
             width = measured
