@@ -71,10 +71,11 @@ def test_lights_alone_tell_the_gain_of_a_twelve_bit_camera(real_data):
     assert 25 < camera.gain < 45
 
 
-def test_a_cluster_full_of_stars_gives_no_gain(real_data):
+def test_a_cluster_full_of_stars_gives_a_rough_gain_at_best(real_data):
     lights = [f for band in "gri" for f in read(real_data / "m13_raw", f"M13_sdss_{band}*", band=band)]
     camera = measure_camera([], [], lights)
-    assert np.isnan(camera.gain) and any("stars are in the way" in n for n in camera.notes)
+    # 1.30 by photon transfer; boxes in which drifting stars correlate neighbouring pixels do not count
+    assert abs(camera.gain - 1.30) < 2 * camera.gain_err < 0.4
 
 
 def test_a_stretched_cmos_image_has_a_step_of_four(real_data):

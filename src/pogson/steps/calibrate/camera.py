@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
-from math import inf, isfinite, nan, sqrt
+from math import hypot, inf, isfinite, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,18 @@ from pogson.steps.calibrate.transfer import (
     combine_measures,
     fit_line,
     mean_points,
+    neighbor_correlation,
     pair_points,
     slope_through,
     without_stars,
 )
 
 # Relative scatter of the noise in boxes of about 1000 pixels: 5 % from counting alone.
-_UNEVEN = 0.25
+_UNEVEN = 0.15
+# Correlation of neighbours from which something else than photons is in a box: three errors of it.
+_CORRELATED = 0.07
+# What stars too faint to be seen may do to a gain from light frames.
+_UNSEEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -249,7 +254,8 @@ def _from_pairs_alone(
             continue
         gain = 1.0 / line.slope
         source = f"pairs of {name}, {'and biases' if known else 'without bias'}"
-        camera = _with_gain(camera, gain, line.slope_err * gain**2, source)
+        doubt = _UNSEEN * gain if name == "lights" else 0.0
+        camera = _with_gain(camera, gain, hypot(line.slope_err * gain**2, doubt), source)
         if known:
             return camera
         alone = max(line.intercept - camera.step**2 / 12.0, 0.0)
@@ -278,6 +284,8 @@ def _disjoint_pairs(
         full = np.isfinite(first + second).mean(axis=1) > 0.5
         level, variance = pair_points(first[full], second[full])
         use = level < 0.8 * saturation if isfinite(saturation) else np.isfinite(level)
+        if quiet:
+            use &= neighbor_correlation(first[full], second[full]) < _CORRELATED
         levels.append(level[use])
         variances.append(variance[use])
     return np.concatenate(levels), np.concatenate(variances)

@@ -84,10 +84,12 @@ def calibrate_frame(
             exposure, temperature_tolerance=temperature_tolerance, exptime_tolerance=dark_exptime_tolerance
         )
     )
-    planes = _planes(matched, exposure, converter_step(raw), masters)
+    step = converter_step(raw)
+    planes = _planes(matched, exposure, step, masters)
     data, variance, mask = _correct(raw, planes)
     if not planes.known_gain:
-        variance = local_variance(data, step=2 if exposure.bayer else 1)
+        measured = local_variance(data, step=2 if exposure.bayer else 1)
+        variance = np.maximum(measured, np.float32(max(step**2 / 12.0, 1e-6)))
     notes = (*exposure.notes, *(() if exposure.reduced else matched.notes), *planes.notes)
     frame = Frame(
         data,

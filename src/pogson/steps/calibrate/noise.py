@@ -47,7 +47,7 @@ def local_variance(image: Image, *, box: int = 64, step: int = 1) -> Image:
     Differences see the noise and not the sky's slope; stars are outliers among them.
     """
     ny, nx = image.shape
-    size = max(4, min(box, ny, nx - step))
+    size = max(1, min(box, ny, nx - step))
     difference = np.zeros_like(image)
     difference[:, step:] = image[:, step:] - image[:, :-step]
     variance = (robust_variance(box_values(difference[:, step:], size)) / 2.0).astype(np.float32)

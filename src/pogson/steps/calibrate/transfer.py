@@ -68,6 +68,29 @@ def pair_points(first: NDArray[np.float32], second: NDArray[np.float32]) -> tupl
     return (m1 + k**2 * m2) / (1.0 + k**2), robust_variance(difference) / (1.0 + k**2)
 
 
+def neighbor_correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> Values:
+    """Correlation of neighbouring pixels in the difference of two frames, box by box.
+
+    Photons know nothing of each other: 0. Stars that have drifted, and pixels that were interpolated, do.
+    """
+    side = round(sqrt(first.shape[1]))
+    difference = first - second
+    sigma = np.sqrt(robust_variance(difference))[:, None]
+    known = np.isfinite(difference)
+    away = np.where(known, difference, 0.0)
+    for _ in range(2):
+        mean = (away * known).sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
+        known &= np.abs(away - mean) < 4.0 * sigma
+    cells = np.where(known, away - mean, 0.0).reshape(-1, side, side)
+    used = known.reshape(-1, side, side)
+    total = np.zeros(len(cells))
+    pairs = np.zeros(len(cells))
+    for one, next_one in ((np.s_[:, :, 1:], np.s_[:, :, :-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        total += (cells[one] * cells[next_one]).sum(axis=(1, 2))
+        pairs += (used[one] & used[next_one]).sum(axis=(1, 2))
+    return np.asarray(total / np.maximum(pairs, 1) / sigma[:, 0] ** 2, np.float64)
+
+
 def mean_points(frames: Sequence[NDArray[np.float32]], *, most: int = 15) -> tuple[Values, Values]:
     """Level and variance of each box, averaged over all pairs of the frames."""
     pairs = list(combinations(range(len(frames)), 2))[:most]
