@@ -180,6 +180,20 @@ def test_fewer_than_three_stars_give_no_zero_point_and_no_made_up_one():
     assert len(none.residuals) == 0
 
 
+def test_one_wild_zero_point_in_a_series_is_taken_back():
+    night = Night(frames=5, bands="g", clouds={1: 0.7})
+    matched = set(range(1, 61))
+    night.matches = night.matches[[int(k) in matched for k in night.matches["star"]]]
+    # in one frame the comparison stars, and only they, come out 0.5 mag too bright
+    night.photometry[3]["flux"][:60] *= 10 ** (0.4 * 0.5)
+    night.photometry[3]["flux_err"][:60] *= 10 ** (0.4 * 0.5)
+    table = fit(night).table
+    assert np.isnan(table["zero_point"][3])
+    assert "+0.50 mag off what relative fluxes tell: instrumental" in table["reason"][3]
+    assert np.isfinite(table["zero_point"]).sum() == 4
+    assert table["zero_point"][0] - table["zero_point"][1] == pytest.approx(0.75, abs=0.03)
+
+
 def test_a_positive_residual_is_a_star_measured_too_faint():
     night = Night(frames=1, bands="g")
     night.photometry[0]["flux"][3] *= 0.5

@@ -20,6 +20,7 @@ from pogson.steps.standardize.depth import limiting_magnitude
 from pogson.steps.standardize.gather import POGSON, Shot, Values, near_colors
 from pogson.steps.standardize.robust import fit_line
 from pogson.steps.standardize.sky_brightness import sky_brightness
+from pogson.steps.standardize.transparency import measure_transparency
 
 _ENOUGH = 10  # stars that let us be strict about the rest
 _COLOR_STARS = 15
@@ -103,6 +104,7 @@ class _Pairs:
     zero_err: float = nan
     scatter: float = nan
     used: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
+    doubt: str = ""  # why a zero point that was fitted is not believed
 
     @property
     def err(self) -> Values:
@@ -185,6 +187,7 @@ def fit_zero_points(
         for one in mine:
             _leave_out(one, min_snr, max_catalog_err)
         colors[band] = _fit_band(mine, name, color_term, fixed, clip, min_stars)
+        _doubt_lonely(mine)
         pairs += mine
     order = {id(shot): k for k, shot in enumerate(shots)}
     pairs.sort(key=lambda one: order[id(one.shot)])
@@ -352,6 +355,29 @@ def _fit_color(mine: list[_Pairs], color: str, setting: str, clip: float) -> Col
     )
 
 
+def _doubt_lonely(mine: list[_Pairs]) -> None:
+    """Take back a zero point that the frames' own relative fluxes contradict.
+
+    Zero points of a band differ as the fluxes of the same stars do, whatever the catalogue says.
+    """
+    relative = measure_transparency([one.shot.table for one in mine])
+    offset, offset_err = np.asarray(relative["offset"], float), np.asarray(relative["offset_err"], float)
+    common = np.array([one.zero for one in mine]) - offset
+    err = np.hypot([one.zero_err for one in mine], offset_err)
+    known = np.isfinite(common) & np.isfinite(err)
+    if known.sum() < 3:
+        return
+    typical = float(np.median(common[known]))
+    typical_err = float(np.median(err[known]))
+    for k in np.flatnonzero(known):
+        off = common[k] - typical
+        if abs(off) > max(0.1, 5.0 * float(np.hypot(err[k], typical_err))):
+            one = mine[k]
+            one.doubt = f"zero point {one.zero:.2f} is {off:+.2f} mag off what relative fluxes tell"
+            one.zero = one.zero_err = one.scatter = nan
+            one.used[:] = False
+
+
 def _describe_colors(mine: list[_Pairs], term: ColorTerm) -> ColorTerm:
     used = [one.color[one.used & np.isfinite(one.color)] for one in mine]
     values = np.concatenate(used) if used else np.empty(0)
@@ -410,6 +436,8 @@ def _zero_point_table(
             if known
             else f"{int((one.why == '').sum())} usable stars, {min_stars} are needed: instrumental"
         )
+        if one.doubt:
+            reason = f"{one.doubt}: instrumental"
         if not known and shot.band not in has:
             reason = f"the catalogue has no {shot.band or 'band'}: instrumental"
         more["reason"].append(reason or (f"no sky brightness: {why_no_sky}" if why_no_sky else ""))
