@@ -57,10 +57,7 @@ def lowered_gaussian(data, mask, blank, sky, profile):
         summed[here, :] = 0.0
         if y < ny:
             mesh_row(sky, y, ny, level)
-            for x in range(nx):
-                value = data[y, x] - level[x]
-                good = (mask[y, x] & blank) == 0 and abs(value) < 1e30
-                line[x + half] = value if good else np.float32(0.0)
+            _fill(line[half : half + nx], data[y], mask[y], np.uint16(blank), level)
             _along_x(line, profile, weighted[here], summed[here])
         if y >= half:
             out = height[y - half]
@@ -75,6 +72,16 @@ def lowered_gaussian(data, mask, blank, sky, profile):
                     summed[(y - 2 * half + k) % size],
                 )
     return height
+
+
+@njit(cache=True, nogil=True)
+def _fill(line, data, mask, blank, level):
+    """The signal above the sky; zero where a pixel is masked or not finite. No branches: it runs in lanes."""
+    zero, most = np.float32(0.0), np.float32(1e30)
+    for x in range(len(line)):
+        value = data[x] - level[x]
+        value = value if (value < most) & (value > -most) else zero
+        line[x] = value if (mask[x] & blank) == np.uint16(0) else zero
 
 
 @njit(cache=True, nogil=True)

@@ -178,7 +178,7 @@ def _typical_width(frame: Frame, peaks: Peaks, width: float) -> float:
     rows = np.flatnonzero(chosen)
     rows = rows[np.argsort(-peaks.height[rows], kind="stable")][:50]
     some = peaks[rows]
-    centers = measure_centroids(frame, some.x, some.y, some.level, fwhm=width)
+    centers = measure_centroids(frame, some.x + some.dx, some.y + some.dy, some.level, fwhm=width)
     widths = measure_shapes(frame, centers.x, centers.y, some.level, fwhm=width).fwhm
     widths = widths[np.isfinite(widths)]
     return float(np.median(widths)) if len(widths) else nan
@@ -214,7 +214,7 @@ def _select(
 
 def _measure(frame: Frame, peaks: Peaks, width: float, fwhm: float) -> Table:
     """The STARS table of peaks, in their order; `width` is the filter's, `fwhm` the stars'."""
-    centers = measure_centroids(frame, peaks.x, peaks.y, peaks.level, fwhm=fwhm)
+    centers = measure_centroids(frame, peaks.x + peaks.dx, peaks.y + peaks.dy, peaks.level, fwhm=fwhm)
     # a wide plateau has no peak to follow: its own centre stands, good to a tenth of its diameter
     wide = peaks.area > fwhm**2
     x, y = np.where(wide, peaks.x, centers.x), np.where(wide, peaks.y, centers.y)

@@ -30,8 +30,10 @@ MARGIN = 3.0  # errors of its own sharpness or roundness by which a star may mis
 class Peaks:
     """What the matched filter found, in rising order of y; arrays of n."""
 
-    x: Values
+    x: Values  # of the highest pixel
     y: Values
+    dx: Values  # from there to the summit
+    dy: Values
     height: Values  # of the best-fitting Gaussian, at the highest pixel
     summit: Values  # the same, between the pixels
     snr: Values
@@ -105,12 +107,14 @@ def peaks_above(
         # a faint star in the trough that the wide filter digs around a bright one
         narrow = sharp[row, column].astype(float)
         peak, snr = np.maximum(peak, narrow), np.maximum(snr, narrow / (noise_gain(fwhm, NARROW) * noise))
-    summit = peak + _rise(height, row, column, 0, 1) + _rise(height, row, column, 1, 0)
+    dx, rise_x = _parabola(height, row, column, 0, 1)
+    dy, rise_y = _parabola(height, row, column, 1, 0)
+    summit = peak + rise_x + rise_y
     level = sky.level_at(x, y)
     top, (contrast, hx, hy), bits = measure_peaks(
         frame.data, frame.mask, BLANK, level, column, row, _daofind_stamps(fwhm), max(1.5, fwhm)
     )
-    return Peaks(x, y, peak, summit, snr, noise, level, top, contrast, hx, hy, bits, np.zeros(len(x)))
+    return Peaks(x, y, dx, dy, peak, summit, snr, noise, level, top, contrast, hx, hy, bits, np.zeros(len(x)))
 
 
 def _merge(wide: tuple[Places, Places], fine: tuple[Places, Places], reach: float) -> tuple[Places, Places]:
@@ -126,14 +130,14 @@ def _merge(wide: tuple[Places, Places], fine: tuple[Places, Places], reach: floa
     return column[order], row[order]
 
 
-def _rise(height: Image, row: Places, column: Places, down: int, right: int) -> Values:
-    """How far a parabola through a peak and its two neighbours rises above the peak."""
+def _parabola(height: Image, row: Places, column: Places, down: int, right: int) -> tuple[Values, Values]:
+    """Where the top of a parabola through a peak and its two neighbours lies, and how far above the peak."""
     middle = height[row, column].astype(float)
     before, after = height[row - down, column - right], height[row + down, column + right]
     bend = 2 * middle - before - after
     is_peak = (middle > 0) & (middle >= np.maximum(before, after)) & (bend > 0)
-    rise: Values = np.where(is_peak, (before - after) ** 2 / (8 * np.where(is_peak, bend, 1.0)), 0.0)
-    return rise
+    shift = np.where(is_peak, (after - before) / (2 * np.where(is_peak, bend, 1.0)), 0.0)
+    return shift, shift * (after - before) / 4
 
 
 def flux_per_height(width: float, fwhm: float) -> float:

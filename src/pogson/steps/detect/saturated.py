@@ -29,8 +29,9 @@ def saturated_stars(frame: Frame, sky: Sky, filtered: Image, fwhm: float) -> tup
     own = filtered[np.rint(y).astype(int), np.rint(x).astype(int)]
     height = np.maximum.reduce([own, (total - area * level) / flux_per_height(fwhm, fwhm), 1e-3 * noise])
     unknown = np.full(len(x), nan)
+    zero = np.zeros(len(x))
     found = Peaks(
-        x, y, height, height, height / (noise_gain(fwhm) * noise), noise, level, top - level,
+        x, y, zero, zero, height, height, height / (noise_gain(fwhm) * noise), noise, level, top - level,
         unknown, unknown, unknown, np.full(len(x), int(Pixel.SATURATED)), area,
     )  # fmt: skip
     return found[star], int((~star).sum())
