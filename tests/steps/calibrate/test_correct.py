@@ -145,4 +145,11 @@ def test_frames_of_one_kind_share_what_was_prepared(night, masters):
     assert first.calibration is second.calibration
     for exptime in range(10, 20):
         calibrate_frame(night.raw("light", 100.0, float(exptime)), masters)
-    assert len(masters.prepared) <= 4
+    assert len(masters.prepared) <= 8
+
+
+def test_large_frames_keep_no_planes_of_other_kinds(night, masters, monkeypatch):
+    monkeypatch.setattr("pogson.steps.calibrate.correct._KEEP_PIXELS", 1)
+    for exptime in (10.0, 20.0):
+        calibrate_frame(night.raw("light", 100.0, exptime), masters)
+    assert len(masters.prepared) == 1

@@ -19,7 +19,7 @@ from pogson.steps.calibrate.noise import local_variance
 from pogson.steps.calibrate.overscan import converter_step, overscan_level, useful_section
 
 _EMPTY: Image = np.empty((0, 0), np.float32)
-_KEEP = 4  # prepared sets of planes that are kept
+_KEEP_PIXELS = 16_000_000  # of prepared planes that are kept: 30 bytes each
 
 
 def calibrate_frame(
@@ -127,11 +127,13 @@ def _planes(matched: Matched, exposure: Exposure, step: float, masters: Masters 
     )
     if masters is None:
         return _prepare(matched, exposure, step)
-    if key not in masters.prepared:
-        for old in list(masters.prepared)[: 1 - _KEEP]:
+    found: _Planes | None = masters.prepared.get(key)
+    if found is None:
+        found = _prepare(matched, exposure, step)
+        keep = min(max(_KEEP_PIXELS // found.offset.size, 1), 8)
+        for old in list(masters.prepared)[: max(len(masters.prepared) + 1 - keep, 0)]:
             masters.prepared.pop(old, None)
-        masters.prepared[key] = _prepare(matched, exposure, step)
-    found: _Planes = masters.prepared[key]
+        masters.prepared[key] = found
     return found
 
 

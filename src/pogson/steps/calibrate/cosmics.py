@@ -47,13 +47,16 @@ def flag_cosmics(
     .. [1] van Dokkum, P. G. 2001, PASP, 113, 1420.
     """
     usable = ((frame.mask & np.uint16(_WITHOUT)) == 0).view(np.uint8)
-    poisson = 1.0 if frame.unit == "electron" else 0.0
+    variance, poisson = frame.variance, 1.0
+    if frame.unit != "electron":  # measured from the sky: give the stars the noise of one electron per ADU
+        variance = variance + np.maximum(frame.data - np.median(frame.data[::8]), 0.0)
+        poisson = 0.0
     # A star of 1.5 px may be 3.3 times as sharp as its fine structure, one of 2 px 1.2 times; and there
     # is noise.
     contrast = min(max(5.0 * (1.5 / fwhm) ** 3.2, 2.0), 5.0)
     hits = laplace_hits(
         frame.data,
-        frame.variance,
+        variance,
         usable,
         poisson,
         float(threshold),

@@ -48,9 +48,13 @@ def local_variance(image: Image, *, box: int = 64, step: int = 1) -> Image:
     """
     ny, nx = image.shape
     size = max(1, min(box, ny, nx - step))
-    difference = np.zeros_like(image)
-    difference[:, step:] = image[:, step:] - image[:, :-step]
-    variance = (robust_variance(box_values(difference[:, step:], size)) / 2.0).astype(np.float32)
+    # A quarter of a large box tells its variance to 5 %.
+    every = 4 if size >= 64 else 1
+    part = image[: ny // size * size].reshape(-1, size, nx)[:, ::every].reshape(-1, nx)
+    cells = (part[:, step:] - part[:, :-step])[:, : (nx - step) // size * size]
+    cells = cells.reshape(ny // size, -1, (nx - step) // size, size).transpose(0, 2, 1, 3)
+    flat = cells.reshape(cells.shape[0], cells.shape[1], -1)
+    variance = (robust_variance(flat) / 2.0).astype(np.float32)
     rows = np.minimum(np.arange(ny) // size, variance.shape[0] - 1)
     cols = np.minimum(np.arange(nx) // size, variance.shape[1] - 1)
     return np.ascontiguousarray(variance[np.ix_(rows, cols)])
