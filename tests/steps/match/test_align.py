@@ -149,6 +149,33 @@ def test_where_all_bright_stars_are_saturated_they_are_used():
     assert worst(match_stars(table(u, v, flux, flags=flags), table(x, y, flux, flags=flags)), truth) < 0.3
 
 
+def test_hot_pixels_that_stand_still_do_not_hold_the_frame():
+    rng = np.random.default_rng(12)
+    truth = moved(0.02, shift=(6.3, -3.2))
+    x, y, flux = sky(rng, 200)
+    hot = (*rng.uniform(0, SIZE, (2, 150)), np.full(150, 3e3))
+
+    def with_hot(t):
+        joined = table(*(np.concatenate([t[c], h]) for c, h in zip(("x", "y", "flux"), hot, strict=True)))
+        joined["fwhm"] = np.append(rng.normal(3.0, 0.2, len(t)), rng.normal(1.1, 0.1, 150))
+        return joined
+
+    stars, reference = with_hot(observe(rng, x, y, flux, truth)), with_hot(table(x, y, flux))
+    for guess in (None, Transform.identity()):
+        assert worst(match_stars(stars, reference, guess=guess), truth) < 0.2
+
+
+def test_a_short_exposure_matches_a_long_one_whose_bright_stars_are_saturated():
+    rng = np.random.default_rng(13)
+    truth = moved(0.1, shift=(15.0, 8.0))
+    x, y, flux = sky(rng, 600)
+    order = np.argsort(-flux)
+    short = table(*truth.apply(x[order[:120]], y[order[:120]]), flux[order[:120]] / 60)
+    flags = np.zeros(600, int)
+    flags[order[:110]] = Star.SATURATED
+    assert worst(match_stars(short, table(x, y, flux, flags=flags)), truth) < 0.2
+
+
 def test_one_bright_star_and_whole_pixels_are_the_wrong_way():
     rng = np.random.default_rng(8)
     truth = moved(0.4, shift=(20.4, -7.6))

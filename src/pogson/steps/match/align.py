@@ -155,9 +155,13 @@ def _judge(
     matrix: np.ndarray, stars: Points, reference: Points, radius: float, start: float, trials: float
 ) -> Transform | None:
     a, b = reference.brightest(_VERIFY), stars.brightest(_VERIFY)
+    # a first look at the bright stars alone, where chance pairs are rare
+    first, second = a.brightest(60), b.brightest(60)
+    i, _ = pair(matrix, first, second, start)
+    if chance_of(matrix, first, second, start, len(i), 1.0) > 0.1:
+        return None
     if min(len(a.xy), len(b.xy)) > 60:
-        # a first look at the bright stars alone, where chance pairs are rare
-        matrix, i, _ = refine(matrix, a.brightest(60), b.brightest(60), start=start, radius=start / 2.0)
+        matrix, i, _ = refine(matrix, first, second, start=start, radius=start / 2.0)
         start /= 2.0
     matrix, i, j = refine(matrix, a, b, start=start, radius=radius)
     if len(i) < 3 or not 0.05 < _scale(matrix) < 20.0:
@@ -180,6 +184,12 @@ def _points(table: Table, spoiled: int) -> Points:
     good = np.isfinite(xy).all(1) & np.isfinite(flux)
     if "flags" in table.colnames:
         good &= (np.asarray(table["flags"], np.int64) & spoiled) == 0
+    if spoiled and "fwhm" in table.colnames:
+        # hot pixels are sharper than any star, and stand still while the stars move
+        fwhm = np.asarray(table["fwhm"], float)
+        known = good & np.isfinite(fwhm)
+        if known.any():
+            good &= ~(fwhm < 0.6 * _typical(fwhm[known]))
     keep = np.flatnonzero(good)
     keep = keep[np.argsort(-flux[keep], kind="stable")]
     if "x_err" in table.colnames:
@@ -188,3 +198,8 @@ def _points(table: Table, spoiled: int) -> Points:
     else:
         err = np.full(len(xy), 0.3)
     return Points.of(xy[keep], err[keep])
+
+
+def _typical(fwhm: np.ndarray) -> float:
+    """Width of the stars, also where half of the list are hot pixels: their upper quartile."""
+    return float(np.percentile(fwhm, 75.0))
