@@ -86,6 +86,7 @@ def main() -> None:
     height = filter_frame(frame, sky, FWHM)
     peaks = peaks_above(frame, sky, height, 5.0, FWHM)
     stars = detect_stars(frame)
+    stars.sort("y")  # as detect_stars itself measures them
     place = stars["x"].data, stars["y"].data, stars["sky"].data
 
     rows = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from math import isfinite, nan
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -115,7 +116,8 @@ def detect_stars(
         sharp = filter_frame(frame, sky, width, NARROW)
         peaks = peaks_above(frame, sky, height, threshold, width, sharp)
     peaks, rejected = _select(frame, sky, height, peaks, width, sharpness, roundness, parts)
-    peaks = peaks[np.argsort(-peaks.summit, kind="stable")[: brightest or None]]
+    # the order of the image's rows is kept up to the table: neighbours in memory are read together
+    peaks = peaks[np.sort(np.argsort(-peaks.summit, kind="stable")[: brightest or None])]
     stars = _measure(frame, peaks, width, measured)
     psf = fit_psf(frame, stars, fwhm=measured)
     stars.meta.update(psf=psf, sky=sky, exposure=frame.exposure, fwhm=width, n_rejected=rejected)
@@ -213,7 +215,7 @@ def _select(
 
 
 def _measure(frame: Frame, peaks: Peaks, width: float, fwhm: float) -> Table:
-    """The STARS table of peaks, in their order; `width` is the filter's, `fwhm` the stars'."""
+    """The STARS table of peaks, brightest first; `width` is the filter's, `fwhm` the stars'."""
     centers = measure_centroids(frame, peaks.x + peaks.dx, peaks.y + peaks.dy, peaks.level, fwhm=fwhm)
     # a wide plateau has no peak to follow: its own centre stands, good to a tenth of its diameter
     wide = peaks.area > fwhm**2
@@ -221,23 +223,25 @@ def _measure(frame: Frame, peaks: Peaks, width: float, fwhm: float) -> Table:
     rough = np.where(wide, 0.1 * np.sqrt(peaks.area), fwhm * FWHM_TO_SIGMA / np.maximum(peaks.snr, 1.0))
     lost = wide | np.isnan(centers.x_err)
     shapes = measure_shapes(frame, x, y, peaks.level, fwhm=fwhm)
-    return STARS.table(
-        id=np.arange(1, len(x) + 1),
-        x=x,
-        y=y,
-        x_err=np.where(lost, rough, centers.x_err),
-        y_err=np.where(lost, rough, centers.y_err),
-        flux=peaks.summit * flux_per_height(width, fwhm),
-        peak=peaks.top,
-        snr=peaks.snr,
-        sharpness=peaks.sharpness,
-        roundness=peaks.roundness,
-        fwhm=shapes.fwhm,
-        elongation=shapes.elongation,
-        sky=peaks.level,
-        flags=_flags(frame, peaks, x, y, fwhm),
-        angle=shapes.angle,
-    )
+    columns: dict[str, Any] = {
+        "x": x,
+        "y": y,
+        "x_err": np.where(lost, rough, centers.x_err),
+        "y_err": np.where(lost, rough, centers.y_err),
+        "flux": peaks.summit * flux_per_height(width, fwhm),
+        "peak": peaks.top,
+        "snr": peaks.snr,
+        "sharpness": peaks.sharpness,
+        "roundness": peaks.roundness,
+        "fwhm": shapes.fwhm,
+        "elongation": shapes.elongation,
+        "sky": peaks.level,
+        "flags": _flags(frame, peaks, x, y, fwhm),
+        "angle": shapes.angle,
+    }
+    order = np.argsort(-peaks.summit, kind="stable")
+    sorted_columns = {name: value[order] for name, value in columns.items()}
+    return STARS.table(id=np.arange(1, len(x) + 1), **sorted_columns)
 
 
 def _flags(frame: Frame, peaks: Peaks, x: Values, y: Values, fwhm: float) -> NDArray[np.int64]:
