@@ -170,6 +170,18 @@ def test_a_band_is_never_compared_with_another():
     assert np.isfinite(found.table["zero_point"][1])
 
 
+def test_a_clear_frame_is_calibrated_against_another_band_only_where_the_user_says_so():
+    night = Night(bands="r", frames=1)
+    table = night.photometry[0]
+    table["band"] = "C"
+    assert np.isnan(fit(night).table["zero_point"][0])
+    row = fit(night, substitutes="C=r").table[0]
+    assert abs(row["zero_point"] - night.zeros[0]) < 4 * row["zero_point_err"]
+    assert row["catalog"] == "truth (r)"
+    with pytest.raises(SettingError, match="substitutes = 'C=V': 'C=V' should be a band = one of r"):
+        fit(night, substitutes="C=V")
+
+
 def test_fewer_than_three_stars_give_no_zero_point_and_no_made_up_one():
     night = Night(frames=2)
     found = fit_zero_points(night.photometry, night.matches[:2], night.catalog)

@@ -122,12 +122,13 @@ def fit_zero_points(
     min_snr: Sigma = 20.0,
     max_catalog_err: Mags = 0.1,
     min_stars: int = 3,
+    substitutes: str = "",
     pixel_scale: float = nan,
 ) -> ZeroPoints:
     """Fit ``m_catalog = m_inst + zero_point[frame] + color_term[band] * color``.
 
     The instrumental magnitude is ``-2.5 log10(flux / exptime)`` plus the aperture correction. Each frame is
-    compared with the catalogue's magnitudes of its own band and no other.
+    compared with the catalogue's magnitudes of its own band and no other, unless `substitutes` says so.
 
     Parameters
     ----------
@@ -152,6 +153,9 @@ def fit_zero_points(
         Largest error of the catalogue's magnitude.
     min_stars : int
         A frame with fewer usable stars gets no zero point.
+    substitutes : str
+        Bands that are compared with another band of the catalogue, because they have none of their
+        own: "C=V, L=V". Their magnitudes are then of that band, and `catalog` says so.
     pixel_scale : float
         arcsec / px, for the sky brightness; the exposure's where not given.
 
@@ -178,12 +182,14 @@ def fit_zero_points(
     shots = [Shot.of(table) for table in photometry]
     has = [b for b in str(catalog.meta.get("bands", "")).split(",") if b]
     has = has or [n[4:] for n in catalog.colnames if n.startswith("mag_") and not n.endswith("_err")]
+    stand_in = _substitutes(substitutes, has)
     seen = list(dict.fromkeys(shot.band for shot in shots))
     pairs: list[_Pairs] = []
     colors: dict[str, ColorTerm] = {}
     for band in seen:
-        name = _choose_color(band, color, has, seen)
-        mine = [_pair(shot, matches, catalog, name, pixel_scale) for shot in shots if shot.band == band]
+        known_as = stand_in.get(band, band)
+        name = _choose_color(known_as, color, has, seen)
+        mine = [_pair(s, matches, catalog, known_as, name, pixel_scale) for s in shots if s.band == band]
         for one in mine:
             _leave_out(one, min_snr, max_catalog_err)
         colors[band] = _fit_band(mine, name, color_term, fixed, clip, min_stars)
@@ -191,7 +197,7 @@ def fit_zero_points(
         pairs += mine
     order = {id(shot): k for k, shot in enumerate(shots)}
     pairs.sort(key=lambda one: order[id(one.shot)])
-    table = _zero_point_table(pairs, colors, catalog, has, min_stars, pixel_scale)
+    table = _zero_point_table(pairs, colors, catalog, has, stand_in, min_stars, pixel_scale)
     return ZeroPoints(table, _residual_table(pairs, colors), colors)
 
 
@@ -206,6 +212,19 @@ def _color_setting(color_term: str) -> float | None:
         ) from None
 
 
+def _substitutes(text: str, has: list[str]) -> dict[str, str]:
+    """{"C": "V"} of "C=V"."""
+    found = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        band, _, other = (word.strip() for word in part.partition("="))
+        if not band or other not in has:
+            raise SettingError(
+                f"[standardize] substitutes = '{text}': '{part}' should be a band = one of {', '.join(has)}"
+            )
+        found[band] = other
+    return found
+
+
 def _choose_color(band: str, color: str, has: list[str], seen: list[str]) -> str:
     if color:
         lacking = [b for b in color.split("-") if b not in has]
@@ -218,8 +237,8 @@ def _choose_color(band: str, color: str, has: list[str], seen: list[str]) -> str
     return near[0] if near else ""
 
 
-def _pair(shot: Shot, matches: Table, catalog: Table, color: str, pixel_scale: float) -> _Pairs:
-    """The stars of a frame that the catalogue knows, in the frame's own band."""
+def _pair(shot: Shot, matches: Table, catalog: Table, band: str, color: str, pixel_scale: float) -> _Pairs:
+    """The stars of a frame that the catalogue knows, in `band`."""
     stars = np.asarray(shot.table["star"], np.int64)
     where = {int(s): k for k, s in enumerate(stars)}
     both = [(k, where[int(s)]) for k, s in enumerate(matches["star"]) if int(s) in where]
@@ -231,7 +250,7 @@ def _pair(shot: Shot, matches: Table, catalog: Table, color: str, pixel_scale: f
         values = np.asarray(catalog[name], float) if name in catalog.colnames else np.full(len(catalog), nan)
         return values[line]
 
-    cat, cat_err = column(f"mag_{shot.band}"), column(f"mag_{shot.band}_err")
+    cat, cat_err = column(f"mag_{band}"), column(f"mag_{band}_err")
     blue, _, red = color.partition("-")
     bend = column(f"mag_{blue}") - column(f"mag_{red}") if red else np.full(len(line), nan)
     rate, rate_err = (values[row] for values in shot.rate)
@@ -244,18 +263,18 @@ def _pair(shot: Shot, matches: Table, catalog: Table, color: str, pixel_scale: f
     bad = SPOILED | int(Star.AMBIGUOUS | Star.VARIABLE)
     for k in np.flatnonzero(flags & bad):
         why[k] = flag_names(int(flags[k]) & bad)
-    why[np.isnan(cat)] = f"no {shot.band} in the catalogue"
+    why[np.isnan(cat)] = f"no {band} in the catalogue"
     why[(why == "") & ~np.isfinite(offset + inst_err)] = "no positive flux"
     # a catalogue without any errors: the scatter will tell; else a missing one is a bad sign
     unknown = ~np.isfinite(cat_err)
-    if unknown.all() or not np.isfinite(column(f"mag_{shot.band}_err")).any():
+    if unknown.all() or not np.isfinite(column(f"mag_{band}_err")).any():
         cat_err = np.zeros(len(row))
     else:
         why[(why == "") & unknown] = "no error in the catalogue"
         cat_err = np.where(unknown, 0.0, cat_err)
     touched = (flags & int(Star.NEIGHBOR)) != 0
     scale = pixel_scale if np.isfinite(pixel_scale) else shot.pixel_scale
-    touched |= neighbor_light(catalog, line, shot.band, radius=shot.reach * scale) > _NEIGHBOR_LIGHT
+    touched |= neighbor_light(catalog, line, band, radius=shot.reach * scale) > _NEIGHBOR_LIGHT
     return _Pairs(shot, stars[row], row, cat, cat_err, bend, offset, inst_err, why, touched)
 
 
@@ -393,6 +412,7 @@ def _zero_point_table(
     colors: Mapping[str, ColorTerm],
     catalog: Table,
     has: list[str],
+    stand_in: Mapping[str, str],
     min_stars: int,
     pixel_scale: float,
 ) -> Table:
@@ -411,7 +431,9 @@ def _zero_point_table(
         n = int(one.used.sum())
         known = bool(np.isfinite(one.zero))
         slope = term.value if known else 0.0
-        name = str(catalog.meta.get("name", ""))
+        name = str(catalog.meta.get("name", "")) + (
+            f" ({stand_in[shot.band]})" if shot.band in stand_in else ""
+        )
         values = (
             shot.frame,
             shot.band,
@@ -438,7 +460,7 @@ def _zero_point_table(
         )
         if one.doubt:
             reason = f"{one.doubt}: instrumental"
-        if not known and shot.band not in has:
+        if not known and stand_in.get(shot.band, shot.band) not in has:
             reason = f"the catalogue has no {shot.band or 'band'}: instrumental"
         more["reason"].append(reason or (f"no sky brightness: {why_no_sky}" if why_no_sky else ""))
     rows |= {name: np.array(values) for name, values in more.items()}
