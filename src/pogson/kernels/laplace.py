@@ -114,7 +114,8 @@ def _margins(up, row, down, left, right, variance, threshold2, photons, margin):
 @njit(cache=True, nogil=True)
 def _doubled(found):
     out = np.empty(2 * found.size, np.int64)
-    out[: found.size] = found
+    for i in range(found.size):  # a slice assignment would take seconds to compile
+        out[i] = found[i]
     return out
 
 
