@@ -33,6 +33,7 @@ def solve_colors(
         Where the star's own colour was not known.
     """
     bands = list(plain)
+    terms = {band: terms.get(band, ColorTerm()) for band in bands}
     m = np.column_stack([plain[b] for b in bands])
     v = np.column_stack([plain_err[b] for b in bands]) ** 2
     has = np.isfinite(m)
@@ -43,7 +44,7 @@ def solve_colors(
         if not present:
             continue
         system, shift, more, bend = _system(bands, present, terms)
-        back = np.linalg.inv(system)
+        back = np.linalg.pinv(system)
         inside = np.ix_(rows, np.array(present))
         m[inside] = (m[inside] + shift) @ back.T
         extra = np.array([terms[bands[k]].err if bend[j] is not None else 0.0 for j, k in enumerate(present)])
@@ -73,7 +74,7 @@ def _system(
     system, shift, more = np.eye(n), np.zeros(n), np.zeros(n)
     bend: list[tuple[int, int] | None] = [None] * n
     for j, k in enumerate(present):
-        term = terms.get(bands[k], ColorTerm())
+        term = terms[bands[k]]
         if term.value == 0.0:
             continue
         blue, _, red = term.color.partition("-")
