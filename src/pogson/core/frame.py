@@ -200,7 +200,7 @@ class Frame:
     ) -> Frame:
         """A frame from plain arrays; `mask` may be boolean (True is bad)."""
         pixels = np.ascontiguousarray(data, np.float32)
-        spread = np.ascontiguousarray(np.broadcast_to(np.asarray(variance, np.float32), pixels.shape))
+        spread = np.broadcast_to(np.asarray(variance, np.float32), pixels.shape).copy()
         bits = np.zeros(pixels.shape, np.uint16) if mask is None else np.asarray(mask).astype(np.uint16)
         bits = bits | ~np.isfinite(pixels)
         return cls(pixels, spread, bits.astype(np.uint16), exposure or Exposure(), unit=unit)
