@@ -155,3 +155,13 @@ def test_a_camera_fills_in_only_what_is_unknown():
     filled = camera.applied_to(Exposure(read_noise=7.0, sources={"read_noise": "RDNOISE"}))
     assert (filled.gain, filled.gain_err, filled.read_noise, filled.saturation) == (2.0, 0.1, 7.0, 4095.0)
     assert filled.sources["gain"] == "photon transfer" and filled.sources["read_noise"] == "RDNOISE"
+
+
+def test_dead_columns_do_not_raise_the_gain():
+    gains = []
+    for seed in range(8):
+        night = Night(seed=seed, shape=(256, 256), gain=1.6, read_noise=8.0)
+        night.flat[:, 40:44] = 0.2  # 1.6 % of the pixels collect little light, and show little noise
+        camera = measure_camera(biases_of(night, 3), flats_of(night, 5, 40000.0))
+        gains.append((camera.gain - 1.6) / camera.gain_err)
+    assert abs(np.mean(gains)) < 3.0 / np.sqrt(len(gains))

@@ -94,8 +94,19 @@ def neighbor_correlation(first: NDArray[np.float32], second: NDArray[np.float32]
 def mean_points(frames: Sequence[NDArray[np.float32]], *, most: int = 15) -> tuple[Values, Values]:
     """Level and variance of each box, averaged over all pairs of the frames."""
     pairs = list(combinations(range(len(frames)), 2))[:most]
+    alive = _alive(np.mean(frames, axis=0))
+    frames = [np.where(alive, f, np.float32(np.nan)) for f in frames]
     points = [pair_points(frames[i], frames[j]) for i, j in pairs]
     return np.mean([p[0] for p in points], axis=0), np.mean([p[1] for p in points], axis=0)
+
+
+def _alive(boxes: NDArray[np.float32], limit: float = 6.0) -> NDArray[np.bool_]:
+    """Pixels that see the light like the others of their box.
+
+    A bad column collects less light, and so less noise: it would make the gain too high.
+    """
+    away = np.abs(boxes - np.median(boxes, axis=1, keepdims=True))
+    return away <= limit * 1.4826 * np.median(away, axis=1, keepdims=True)
 
 
 def clipped_mean(values: Values, kappa: float = 4.0) -> tuple[float, float]:
