@@ -82,7 +82,9 @@ def sum_apertures(
     terms = np.zeros((n, 5))
     has_flat, has_flat_variance = flat.size > 0, flat_variance.size > 0
     has_dark, has_master = dark.size > 0, master_variance.size > 0
-    reach = radii.max()
+    reach = 0.0
+    for k in range(nr):
+        reach = max(reach, radii[k])
     outside = (reach + HALF_DIAGONAL) ** 2
     missing = np.empty(nr)
     spoiled = np.empty(nr, np.bool_)

@@ -22,7 +22,8 @@ def saturated_stars(frame: Frame, sky: Sky, filtered: Image, fwhm: float) -> tup
     A group three pixels wide is a star; a narrower one must have wings: the pixels that touch it
     reach a tenth of its top.
     """
-    x, y, area, core, top, total, border = saturated_groups(frame.data, frame.mask, FULL).T
+    groups = saturated_groups(frame.data, frame.mask, FULL)
+    x, y, area, core, top, total, border = np.ascontiguousarray(groups.T)
     level, noise = sky.level_at(x, y), sky.noise_at(x, y)
     star = ((core >= 3) | (border - level > 0.1 * (top - level))) & np.isfinite(level)
     # a small plateau still fills the filter; of a wide one the saturated pixels tell more

@@ -167,7 +167,8 @@ def _mean_ratios(
     """Mean over the stars of flux(r) / flux(largest r), its error, and the number of stars."""
     sky = measure_annulus(frame, stars.x, stars.y, blocked, inner=annulus[0], outer=annulus[1])
     # the largest radius first: bits and peak belong to it
-    sums, variances, coverage, bits, _, _ = sum_stars(frame, stars, radii[::-1])
+    falling = np.ascontiguousarray(radii[::-1])
+    sums, variances, coverage, bits, _, _ = sum_stars(frame, stars, falling)
     sums, variances = sums[:, ::-1], variances[:, ::-1]
     area = pi * radii**2
     flux = sums - sky.level[:, None] * area
