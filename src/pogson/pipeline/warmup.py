@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
+import hashlib
+import platform
 import time
-from math import nan
 from pathlib import Path
 
+import llvmlite.binding
+import numba
 import numpy as np
 
-import pogson.kernels
 from pogson.core.frame import Calibration, Exposure, Frame, RawFrame
+from pogson.kernels.stats import median
 from pogson.pipeline.workers import Progress, Silent
 from pogson.steps.calibrate.camera import measure_camera
 from pogson.steps.calibrate.collection import Masters
@@ -20,41 +23,63 @@ from pogson.steps.detect.find import detect_stars
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.growth import fit_growth
 
-#: kernels of the simulator
-NOT_NEEDED = ("__init__", "noise", "profiles")
+FULL = 60000.0  # ADU, saturation of the frames made here
 
 
 def compile_kernels(progress: Progress | None = None) -> None:
     """Compile all kernels that a night needs, unless the compiled ones are there."""
-    if _compiled():
+    done = _mark()
+    if done.exists():
         return
     shown = progress or Silent()
     shown.say("Compiling the kernels: once, about half a minute ...")
-    stages = (_calibrate, _detect)
+    _remove_outdated(done)
+    stages = (_calibrate, _measure)
     shown.stage("compiling", len(stages))
     for stage in stages:
         stage()
         shown.advance()
+    with contextlib.suppress(OSError):  # where nothing can be written, numba has said so
+        done.touch()
 
 
-def _compiled() -> bool:
-    """Whether numba's cache beside the kernels is newer than the kernels."""
-    folder = Path(pogson.kernels.__file__).parent
-    for source in folder.glob("*.py"):
-        if source.stem in NOT_NEEDED:
-            continue
-        cached = list((folder / "__pycache__").glob(f"{source.stem}.*.nbi"))
-        if not cached or max(c.stat().st_mtime for c in cached) < source.stat().st_mtime:
-            return False
-    return True
+def _mark() -> Path:
+    """The empty file beside the compiled kernels that says that they belong to these sources, here."""
+    source = Path(median.py_func.__code__.co_filename).parent
+    files = [(p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(source.glob("*.py"))]
+    cpu = llvmlite.binding.get_host_cpu_name()
+    place = (numba.__version__, np.__version__, platform.python_version(), platform.machine(), cpu)
+    names = (hashlib.sha256(repr(part).encode()).hexdigest()[:12] for part in (files, place))
+    return Path(median.stats.cache_path) / ".".join(("kernels", *names, "done"))
+
+
+def _remove_outdated(done: Path) -> None:
+    """Remove what was compiled from other sources.
+
+    Numba looks at a kernel's own file only: one that calls a changed kernel of another file would
+    go on calling what that was before.
+    """
+    sources = done.name.split(".")[1]
+    if not any(done.parent.glob(f"kernels.{sources}.*.done")):
+        for old in (p for kind in ("nbi", "nbc", "done") for p in done.parent.glob(f"*.{kind}")):
+            with contextlib.suppress(OSError):
+                old.unlink()
 
 
 def _raw(dice: np.random.Generator, kind: str, level: float, exptime: float) -> RawFrame:
-    pixels = dice.poisson(level, (96, 96)).astype(">u2").view(np.uint16)
+    """A frame whose first columns hold a saturated star that bleeds."""
+    pixels = dice.poisson(level, (96, 96))
+    if kind == "light":
+        pixels[30:50, 2:5] = int(FULL)
     exposure = Exposure(
-        path=f"{kind}{dice.integers(1 << 30)}", kind=kind, band="V", exptime=exptime, shape=(96, 96)
+        path=f"{kind}{dice.integers(1 << 30)}",
+        kind=kind,
+        band="V",
+        exptime=exptime,
+        shape=(96, 96),
+        saturation=FULL,
     )
-    return RawFrame(pixels, exposure, swapped=True)
+    return RawFrame((pixels - 32768).astype(">i2").view(np.uint16), exposure, 1.0, 32768.0, swapped=True)
 
 
 def _calibrate() -> None:
@@ -67,29 +92,29 @@ def _calibrate() -> None:
     dark = make_dark(darks, bias, camera)
     flat = make_flat(flats, bias, dark, camera)
     light = _raw(dice, "light", 900, 60.0)
-    known = RawFrame(light.pixels, camera.applied_to(light.exposure), swapped=True)
-    calibrate_frame(known, Masters((bias, dark, flat)))
+    known = camera.applied_to(light.exposure)
+    for raw in (RawFrame(light.pixels, known, 1.0, 32768.0, swapped=True), RawFrame(light.adu(), known)):
+        calibrate_frame(raw, Masters((bias, dark, flat)))
 
 
-def _detect() -> None:
+def _measure() -> None:
     dice = np.random.default_rng(2)
     y, x = np.mgrid[0:160, 0:160]
     light = np.full((160, 160), 400.0)
-    for cx, cy in dice.uniform(20, 140, (12, 2)):
-        light += 9000.0 * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 5.0)
+    for k, (cx, cy) in enumerate(dice.uniform(20, 140, (12, 2))):
+        light += (9000.0 if k else 90000.0) * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 5.0)
     data = dice.poisson(light).astype(np.float32)
-    frame = Frame(
-        data, data.copy(), np.zeros(data.shape, np.uint16), Exposure(exptime=60.0), Calibration.none()
-    )
+    mask = np.where(light > 20000.0, 4, 0).astype(np.uint16)
+    mask[3, 3] = 1
+    frame = Frame(data, data.copy(), mask, Exposure(exptime=60.0), Calibration.none())
     stars = detect_stars(frame)
     measure_aperture(frame, stars, fwhm=stars.meta["psf"].fwhm)
-    fit_growth(frame, stars, fwhm=stars.meta["psf"].fwhm if stars.meta["psf"].fwhm > 0 else nan)
+    fit_growth(frame, stars, fwhm=stars.meta["psf"].fwhm)
 
 
 if __name__ == "__main__":
-    if not _compiled():
+    if not _mark().exists():
         print("pogson: compiling the kernels (once, about half a minute) ...", flush=True)
         start = time.perf_counter()
-        _calibrate()
-        _detect()
-        print(f"pogson: kernels compiled in {time.perf_counter() - start:.0f} s", file=sys.stdout)
+        compile_kernels()
+        print(f"pogson: kernels compiled in {time.perf_counter() - start:.0f} s")
