@@ -117,6 +117,20 @@ def test_a_frame_of_another_field_fails_with_a_reason_and_the_rest_goes_on():
     assert "only 1 star" in results[5].reason
 
 
+def test_a_frame_that_has_drifted_off_the_reference_is_reached_by_its_neighbours():
+    rng = np.random.default_rng(8)
+    x, y = rng.uniform(0, 3000, 600), rng.uniform(0, 900, 600)
+    flux = 1000.0 * rng.uniform(size=600) ** (-1 / 0.8)
+    tables = []
+    for k in range(4):
+        seen = (x > 450 * k) & (x < 450 * k + 1000)
+        tables.append(stars(rng, x[seen] - 450 * k, y[seen], flux[seen]))
+    field, results = match_frames(tables, reference=0, min_frames=1)
+    assert results[3].reason == "matched by way of another frame"
+    assert np.allclose(results[3].apply(0.0, 0.0), (-1350.0, 0.0), atol=2.0)
+    assert len(field) == pytest.approx((x < 2350).sum(), rel=0.02)
+
+
 def test_two_close_stars_stay_two():
     rng = np.random.default_rng(6)
     x, y, flux = truth()

@@ -46,7 +46,7 @@ def match_stars(
     guess : Transform, optional
         Tried first: the map of a neighbouring frame.
     radius : float
-        Largest distance of the two positions of one star.
+        Largest distance of the two positions of one star; 0.35 FWHM is tried where it finds nothing.
     scale : float
         Expected pixels of this frame per pixel of the reference frame.
     scale_tolerance : float
@@ -72,12 +72,15 @@ def match_stars(
     least = min(len(stars), len(reference))
     if least < 3:
         raise MatchError(f"only {least} star(s) to match, 3 are needed; lower the detection threshold")
-    for spoiled in (int(Star.SATURATED | Star.EDGE | Star.COSMIC), 0):
-        a, b = _points(reference, spoiled), _points(stars, spoiled)
-        if min(len(a.xy), len(b.xy)) < (8 if spoiled else 3):
+    # blurred stars have poor centres: they are given more room, if they must
+    room = 0.35 * min(_seeing(stars), _seeing(reference))
+    spoiled = int(Star.SATURATED | Star.EDGE | Star.COSMIC)
+    for without, reach in ((spoiled, radius), (0, radius), (spoiled, room), (0, room)):
+        a, b = _points(reference, without), _points(stars, without)
+        if reach < radius or min(len(a.xy), len(b.xy)) < (8 if without else 3):
             continue
         found = match_points(
-            b, a, guess=guess, radius=radius, scale=scale, scale_tolerance=scale_tolerance, drift=drift
+            b, a, guess=guess, radius=reach, scale=scale, scale_tolerance=scale_tolerance, drift=drift
         )
         if found is not None:
             return found
@@ -198,6 +201,15 @@ def _points(table: Table, spoiled: int) -> Points:
     else:
         err = np.full(len(xy), 0.3)
     return Points.of(xy[keep], err[keep])
+
+
+def _seeing(table: Table) -> float:
+    """Median width of the stars; 0 where it is unknown."""
+    if "fwhm" not in table.colnames:
+        return 0.0
+    fwhm = np.asarray(table["fwhm"], float)
+    fwhm = fwhm[np.isfinite(fwhm)]
+    return float(np.median(fwhm)) if len(fwhm) else 0.0
 
 
 def _typical(fwhm: np.ndarray) -> float:

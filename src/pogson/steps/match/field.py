@@ -127,7 +127,27 @@ def align_frames(
             results.append(guess)
         except MatchError as error:
             results.append(MatchFailure(str(error)))
+    for k, result in enumerate(results):
+        if isinstance(result, MatchFailure):
+            results[k] = _by_neighbor(tables, results, k, radius) or result
     return results
+
+
+def _by_neighbor(
+    tables: Sequence[Table], results: Sequence[Transform | MatchFailure], k: int, radius: float
+) -> Transform | None:
+    """The map of a frame that does not match the reference, by way of the nearest aligned frame."""
+    aligned = [j for j, result in enumerate(results) if isinstance(result, Transform)]
+    near = min(aligned, key=lambda j: abs(j - k))
+    way = results[near]
+    if len(tables[k]) < 3 or not isinstance(way, Transform):
+        return None
+    try:
+        step = match_stars(tables[k], tables[near], guess=Transform.identity(), radius=radius)
+    except MatchError:
+        return None
+    square = np.vstack([way.matrix, [0.0, 0.0, 1.0]])
+    return Transform(step.matrix @ square, step.rms, step.n, step.chance, "matched by way of another frame")
 
 
 @dataclass
