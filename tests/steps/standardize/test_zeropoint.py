@@ -245,3 +245,19 @@ def test_sky_brightness_and_depth():
     row = fit(night).table[0]
     assert np.isnan(row["sky_brightness"])
     assert row["reason"] == "no sky brightness: no dark subtracted"
+
+
+def test_errors_that_magnitude_and_colour_share_do_not_tilt_the_colour_term():
+    pulls, plain = {"g": [], "r": []}, []
+    for seed in range(20):
+        night = Night(seed=seed, cat_err=0.07, colors=(0.2, 1.1), terms={"g": 0.2, "r": -0.15})
+        found = fit(night)
+        for band, truth in night.terms.items():
+            pulls[band].append((found.colors[band].value - truth) / found.colors[band].err)
+        color = np.asarray(night.catalog["mag_g"]) - np.asarray(night.catalog["mag_r"])
+        offset = np.asarray(night.catalog["mag_g"]) - (night.truth["g"] - 0.2 * night.color)
+        plain.append(np.polyfit(color, offset, 1)[0] - 0.2)
+    for band in pulls:
+        assert abs(np.mean(pulls[band])) < 3.0 / np.sqrt(20)
+        assert 0.7 < np.std(pulls[band]) < 1.3
+    assert np.mean(plain) > 0.03  # the plain line is that much too steep

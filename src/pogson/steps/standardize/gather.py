@@ -34,6 +34,7 @@ class Shot:
     corrected: bool = True  # whether the aperture correction is known
     reach: float = nan  # px: aperture and half of a star's width
     pixel_scale: float = nan  # arcsec / px
+    gain_err: float = 0.0  # relative
 
     @classmethod
     def of(cls, table: Table) -> Shot:
@@ -55,6 +56,7 @@ class Shot:
             known,
             float(table.meta.get("radius", nan)) + 0.5 * float(table.meta.get("fwhm", 0.0)),
             float(exposure.pixel_scale),
+            float(np.nan_to_num(exposure.gain_err / exposure.gain)),
         )
 
     @property

@@ -18,7 +18,7 @@ from pogson.core.units import Mags, Sigma
 from pogson.steps.standardize.crowding import neighbor_light
 from pogson.steps.standardize.depth import limiting_magnitude
 from pogson.steps.standardize.gather import POGSON, Shot, Values, near_colors
-from pogson.steps.standardize.robust import fit_line
+from pogson.steps.standardize.robust import Line, fit_line
 from pogson.steps.standardize.sky_brightness import sky_brightness
 from pogson.steps.standardize.transparency import measure_transparency
 
@@ -96,6 +96,8 @@ class _Pairs:
     cat: Values
     cat_err: Values
     color: Values
+    color_var: Values  # variance of the catalogue's colour
+    shared_var: Values  # its covariance with the catalogue's magnitude
     offset: Values  # catalogue minus instrumental magnitude
     inst_err: Values
     why: NDArray[np.object_]  # empty: may be used
@@ -253,6 +255,8 @@ def _pair(shot: Shot, matches: Table, catalog: Table, band: str, color: str, pix
     cat, cat_err = column(f"mag_{band}"), column(f"mag_{band}_err")
     blue, _, red = color.partition("-")
     bend = column(f"mag_{blue}") - column(f"mag_{red}") if red else np.full(len(line), nan)
+    blue_var, red_var = (np.nan_to_num(column(f"mag_{b}_err")) ** 2 for b in (blue, red))
+    shared = blue_var * (band == blue) - red_var * (band == red)
     rate, rate_err = (values[row] for values in shot.rate)
     with np.errstate(invalid="ignore", divide="ignore"):
         positive = np.where(rate > 0.0, rate, nan)
@@ -275,7 +279,9 @@ def _pair(shot: Shot, matches: Table, catalog: Table, band: str, color: str, pix
     touched = (flags & int(Star.NEIGHBOR)) != 0
     scale = pixel_scale if np.isfinite(pixel_scale) else shot.pixel_scale
     touched |= neighbor_light(catalog, line, band, radius=shot.reach * scale) > _NEIGHBOR_LIGHT
-    return _Pairs(shot, stars[row], row, cat, cat_err, bend, offset, inst_err, why, touched)
+    return _Pairs(
+        shot, stars[row], row, cat, cat_err, bend, blue_var + red_var, shared, offset, inst_err, why, touched
+    )
 
 
 def _leave_out(one: _Pairs, min_snr: float, max_catalog_err: float) -> None:
@@ -347,10 +353,11 @@ def _fit_color(mine: list[_Pairs], color: str, setting: str, clip: float) -> Col
         ready = np.flatnonzero((one.why == "") & np.isfinite(one.color))
         for k in ready:
             w = 1.0 / one.inst_err[k] ** 2
-            total = sums.setdefault(int(one.star[k]), [0.0, 0.0, one.color[k], one.cat_err[k]])
+            star = [0.0, 0.0, one.color[k], one.cat_err[k], one.color_var[k], one.shared_var[k]]
+            total = sums.setdefault(int(one.star[k]), star)
             total[0] += w
             total[1] += w * (one.offset[k] - one.zero)
-    rows = np.array(list(sums.values()), float).reshape(-1, 4)
+    rows = np.array(list(sums.values()), float).reshape(-1, 6)
     n = len(rows)
     if n < (3 if setting == "fit" else _COLOR_STARS):
         return _describe_colors(
@@ -364,7 +371,7 @@ def _fit_color(mine: list[_Pairs], color: str, setting: str, clip: float) -> Col
     err = np.sqrt(1.0 / rows[:, 0] + rows[:, 3] ** 2)
     middle = float(np.median(bend))
     line = fit_line(np.column_stack([np.ones(n), bend - middle]), rows[:, 1] / rows[:, 0], err, clip=clip)
-    value, value_err = float(line.terms[1]), float(np.sqrt(line.covariance[1, 1]))
+    value, value_err = _without_shared_errors(line, bend, rows[:, 1] / rows[:, 0], err, *rows[:, 4:].T)
     used = int(line.used.sum())
     if setting != "fit" and abs(value) < _COLOR_SIGMA * value_err:
         reason = f"{value:+.3f} +- {value_err:.3f} is not significant"
@@ -372,6 +379,25 @@ def _fit_color(mine: list[_Pairs], color: str, setting: str, clip: float) -> Col
     return _describe_colors(
         mine, ColorTerm(color, value, value_err, n=used, reason=f"fitted to {used} stars")
     )
+
+
+def _without_shared_errors(
+    line: Line, color: Values, value: Values, err: Values, color_var: Values, shared_var: Values
+) -> tuple[float, float]:
+    """The slope and its error, freed of what errors of the colour do to a fit by least squares.
+
+    The catalogue's error of a magnitude is in its colour as well: it tilts the line, and the colours'
+    own errors flatten it. Both are known, and taken out of the sums (Akritas & Bershady 1996, ApJ, 470, 706).
+    """
+    w = line.used / (err**2 + line.scatter**2)
+    x = color - np.average(color, weights=w)
+    y = value - np.average(value, weights=w)
+    plain = float(np.sum(w * x**2))
+    true = plain - float(np.sum(w * color_var))
+    if true < 0.5 * plain:  # the colours are mostly noise: no better slope than the plain one
+        return float(line.terms[1]), float(np.sqrt(line.covariance[1, 1]))
+    slope = float(np.sum(w * (x * y - shared_var))) / true
+    return slope, float(np.sqrt(line.covariance[1, 1])) * plain / true
 
 
 def _doubt_lonely(mine: list[_Pairs]) -> None:
@@ -421,8 +447,14 @@ def _zero_point_table(
     for one in pairs:
         shot, term = one.shot, colors[one.shot.band]
         middle = float(np.mean(one.color[one.used])) if term.value != 0.0 and one.used.any() else 0.0
+        # an electron per second is known no better than the gain
         total_err = float(
-            np.sqrt(one.zero_err**2 + (middle * term.err) ** 2 + shot.aperture_correction_err**2)
+            np.sqrt(
+                one.zero_err**2
+                + (middle * term.err) ** 2
+                + shot.aperture_correction_err**2
+                + (POGSON * shot.gain_err) ** 2
+            )
         )
         sky, sky_err, why_no_sky = sky_brightness(
             shot.table, zero_point=one.zero, zero_point_err=total_err, pixel_scale=pixel_scale
