@@ -81,6 +81,8 @@ def read_band(header: Header, names: Mapping[str, Any]) -> tuple[str, str, list[
     if _MOSAIC.match(word):
         return "", "unknown", [f'filter "{word}" is a colour mosaic, not a band'], word
     band, note = canonical_band(word)
+    if band in names:
+        return str(names[band]), "[bands] in the settings", [], ""
     return band, f"{key} card", [note] if note else [], ""
 
 

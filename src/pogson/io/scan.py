@@ -64,7 +64,8 @@ def scan_folder(
 ) -> Scan:
     """Read the headers of all FITS images in a folder and the folders in it.
 
-    Hidden folders, and those of an earlier run (they hold run.json), are left out.
+    Hidden folders, and those of an earlier run (they hold run.json, or .pogson where it was stopped), are
+    left out.
 
     Parameters
     ----------
@@ -109,10 +110,18 @@ def scan_folder(
             progress(n + 1, len(paths))
     skipped += _other_files(folder, others)
     if not exposures:
-        reason = f"; the first: {skipped[0][1]}" if skipped else ""
-        raise NightError(f"{folder}: holds no FITS image that can be read{reason}")
+        raise NightError(f"{folder}: holds no FITS image that can be read{_first(folder, skipped)}")
     done = sorted(complete(exposures, altitudes), key=_order)
     return Scan(tuple(done), tuple(skipped), tuple(_remarks(done)))
+
+
+def _first(folder: Path, skipped: list[tuple[str, str]]) -> str:
+    """Why nothing could be read, by the first file."""
+    if not skipped:
+        return "; give the folder that holds the frames"
+    path, reason = skipped[0]
+    name = "" if path == str(folder) else f"{Path(path).name}: "
+    return f"; the first: {name}{reason}"
 
 
 def _sort_out(folder: Path) -> tuple[list[Path], Counter[str]]:
@@ -131,7 +140,7 @@ def _sort_out(folder: Path) -> tuple[list[Path], Counter[str]]:
 
 def _files(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
-        if "run.json" in names and Path(place) != folder:
+        if ("run.json" in names or ".pogson" in folders) and Path(place) != folder:
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table, vstack
 
-from pogson.core.errors import FileError, PogsonError, SettingError
+from pogson.core.errors import FileError, NightError, PogsonError, SettingError
 from pogson.core.frame import Exposure, Frame, RawFrame
 from pogson.io.files import make_folder, write_atomic
 from pogson.io.fits import read_frame, read_raw, write_frame, write_master
@@ -18,6 +19,7 @@ from pogson.io.scan import Scan, scan_folder
 from pogson.io.tables import read_table, write_table
 from pogson.pipeline.night import prepare_night
 from pogson.pipeline.products import frames_table
+from pogson.pipeline.provenance import describe_inputs, describe_settings, now, versions
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.workers import Failure, Outcome, Progress, map_frames
 from pogson.steps.calibrate.camera import measure_camera
@@ -81,23 +83,79 @@ def calibrate_night(
     *,
     settings: Settings,
     workers: int = 0,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> list[Outcome[Exposure, str]]:
-    """Write every light frame of a folder calibrated, and the masters, to another folder."""
+    """Write every light frame of a folder calibrated, and the masters, to another folder.
+
+    Returns
+    -------
+    list of Outcome
+        A path for each light frame; a failure for each image that could not be used.
+    """
     scan = scan_folder(folder, overrides=settings.facts)
-    target = make_folder(out)
+    need_lights(scan, folder)
+    names = output_names([e.path for e in scan.exposures if e.kind == "light"])
+    target, started = Path(out), now()
+    if target.resolve() == Path(folder).resolve():
+        raise SettingError(f"{out}: is the night itself; choose another folder for --out")
+    taken = [name for name in names.values() if (target / name).exists()]
+    if taken and not overwrite:
+        raise SettingError(f"{target / taken[0]}: exists and is kept; use --overwrite, or another --out")
+    make_folder(target)
     night = prepare_night(scan, workers=workers, progress=progress)
     write_masters(night.masters, target / "masters")
 
     def task(exposure: Exposure) -> str:
         frame = calibrate_frame(read_raw(exposure), night.masters, **settings.of("calibrate"))
-        path = target / f"{bare_name(exposure.path)}_cal.fits"
+        path = target / names[exposure.path]
         write_frame(path, frame)
         return str(path)
 
-    return map_frames(
+    outcomes = map_frames(
         task, night.lights, name=lambda e: e.path, stage="calibrating", workers=workers, progress=progress
     )
+    unread = [(p, reason) for p, reason in scan.skipped if Path(p).is_file()]
+    failed = [*(Failure(p, f"{p}: {reason}") for p, reason in unread), *night.failures]
+    facts = {
+        "summary": [f"{folder}: {len(night.lights)} light frames calibrated"],
+        "started": started,
+        "versions": versions(),
+        "settings": describe_settings(settings),
+        "inputs": describe_inputs(scan.exposures),
+        "frames_failed": [{"path": f.item, "reason": f.reason} for f in failed],
+    }
+    write_atomic(target / "run.json", json.dumps(facts, indent=1).encode())
+    return [*outcomes, *(Outcome(Exposure(path=f.item), None, f) for f in failed)]
+
+
+def need_lights(scan: Scan, night: str | Path) -> None:
+    """Refuse a folder without a light frame.
+
+    Raises
+    ------
+    NightError
+        Which says what was found instead.
+    """
+    if any(e.kind == "light" for e in scan.exposures):
+        return
+    kinds = ", ".join(sorted({e.kind for e in scan.exposures}))
+    raise NightError(
+        f"{night}: no light frame among {len(scan.exposures)} images (found: {kinds}); "
+        "say their kind in the header (IMAGETYP), or in the name of file or folder"
+    )
+
+
+def output_names(paths: Sequence[str]) -> dict[str, str]:
+    """A name of its own for the calibrated frame of each file: folders may hold files of the same name."""
+    names: dict[str, str] = {}
+    for path in paths:
+        name, n = f"{bare_name(path)}_cal.fits", 1
+        while name in names.values():
+            n += 1
+            name = f"{bare_name(path)}_{n}_cal.fits"
+        names[path] = name
+    return names
 
 
 def write_masters(masters: Masters, folder: Path) -> list[str]:

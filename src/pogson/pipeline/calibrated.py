@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import nan
+from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
 
 from pogson.core.columns import ZEROPOINTS
 from pogson.core.transform import Transform
-from pogson.pipeline.coordinates import Located
+from pogson.pipeline.coordinates import Located, epoch_of
 from pogson.pipeline.lights import Measured
-from pogson.pipeline.reduce import Reduced
+from pogson.pipeline.reduce import Reduced, in_time
 from pogson.pipeline.settings import Settings
 from pogson.steps.inspect.judge import Verdict, judge_frames
 from pogson.steps.match.crossmatch import crossmatch
@@ -83,7 +84,7 @@ def calibrate_magnitudes(
     rejected = [t for t, m in zip(tables, measured, strict=True) if m.detected.exposure.path not in accepted]
     zero_points, matched, notes = _zero_points(good, located, catalog, settings)
     done = standardize(good, located.field, zero_points)
-    photometry = sorted([*done.photometry, *rejected], key=lambda t: t.meta["exposure"].jd_utc)
+    photometry = sorted([*done.photometry, *rejected], key=lambda t: in_time(t.meta["exposure"]))
     return Calibrated(
         done.stars,
         tuple(photometry),
@@ -94,8 +95,15 @@ def calibrate_magnitudes(
         accepted,
         dict(zero_points.colors) if zero_points else {},
         matched,
-        notes,
+        (*notes, *_strangers(reduced.lights, settings)),
     )
+
+
+def _strangers(lights: Sequence[Measured], settings: Settings) -> list[str]:
+    """Names in the settings that are no frame's: misspelt, most likely."""
+    names = {Path(m.detected.exposure.path).name for m in lights}
+    wanted = [(key, name) for key in ("drop", "keep") for name in settings.of("judge").get(key, ())]
+    return [f"[judge] {key}: no light frame is named {name}" for key, name in wanted if name not in names]
 
 
 def _with_facts(light: Measured) -> Table:
@@ -133,7 +141,7 @@ def _zero_points(
     if catalog is None or located.solution is None or not good:
         return None, 0, ()
     field_ = located.field
-    epoch = 2000.0 + (good[0].meta["exposure"].jd_utc - 2451545.0) / 365.25
+    epoch = epoch_of([t.meta["exposure"].jd_utc for t in good])
     flux = np.asarray(field_["flux"], float)
     rough = np.where(flux > 0, -2.5 * np.log10(np.where(flux > 0, flux, 1.0)), nan)
     matches = crossmatch(

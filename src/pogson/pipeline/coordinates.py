@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite, nan
+from statistics import median
 
 import numpy as np
 from astropy.table import Table
@@ -35,6 +38,12 @@ class Located:
     pixel_scale: float
     solution: Solution | None = None
     notes: tuple[str, ...] = ()
+
+
+def epoch_of(jd_utc: Sequence[float]) -> float:
+    """Julian year of the middle of the observations; NaN where no time is known."""
+    known = [jd for jd in jd_utc if isfinite(jd)]
+    return 2000.0 + (median(known) - 2451545.0) / 365.25 if known else nan
 
 
 def locate_field(field: Table, catalog: Table | None, exposure: Exposure) -> Located:

@@ -13,7 +13,7 @@ from pogson.core.errors import MatchError, SettingError
 from pogson.core.frame import Exposure, Frame
 from pogson.core.transform import Transform
 from pogson.io.catalogs import read_catalog
-from pogson.pipeline.coordinates import locate_field
+from pogson.pipeline.coordinates import epoch_of, locate_field
 from pogson.steps.match.crossmatch import crossmatch
 from pogson.steps.match.field import MatchFailure
 from pogson.steps.match.field import match_frames as join_frames
@@ -134,8 +134,7 @@ def standardize(
     if catalog is None:
         return average_stars(photometry, field).stars
     reference = _catalog(catalog)
-    jd = float(np.nanmedian([t.meta["exposure"].jd_utc for t in photometry]))
-    epoch = 2000.0 + (jd - 2451545.0) / 365.25
+    epoch = epoch_of([t.meta["exposure"].jd_utc for t in photometry])
     matches = crossmatch(field["ra"], field["dec"], reference, ids=np.asarray(field["id"]), epoch=epoch)
     fitted = fit_zero_points(photometry, matches, reference, **settings)
     stars = average_stars(photometry, field, fitted).stars

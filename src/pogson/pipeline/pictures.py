@@ -85,6 +85,7 @@ def draw_calibration(masters: Sequence[Master], cameras: Mapping[str, Camera]) -
 def draw_stars(posters: Mapping[str, Frame], lights: Sequence[Measured], reference: Measured) -> Drawn:
     """The best frame of each band with its stars; the profile and the curve of growth of one."""
     by_path = {m.detected.exposure.path: m for m in lights}
+    posters = {band: frame for band, frame in posters.items() if frame.exposure.path in by_path}
     for band, frame in posters.items():
         measured = by_path[frame.exposure.path]
         stars = measured.detected.stars

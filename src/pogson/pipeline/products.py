@@ -139,7 +139,7 @@ def _light_row(light: Measured, verdict: Verdict, transparency: tuple[float, flo
         "masters": ", ".join(detected.masters),
         "missing": ", ".join(detected.missing),
         "accepted": verdict.accepted,
-        "reasons": "; ".join([*verdict.reasons, *detected.exposure.notes]),
+        "reasons": "; ".join([*verdict.reasons, *(detected.exposure.notes if verdict.accepted else ())]),
     }
     if growth is not None:
         row |= {

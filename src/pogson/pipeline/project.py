@@ -8,6 +8,9 @@ from pathlib import Path
 from pogson.core.errors import FileError, SettingError
 from pogson.io.files import make_folder, remove
 
+#: Where an unfinished run keeps what is done.
+UNFINISHED = ".pogson"
+
 #: Everything a run writes; only these are removed by `overwrite`.
 PRODUCTS = (
     "frames.ecsv",
@@ -22,15 +25,26 @@ PRODUCTS = (
     "masters",
     "stacks",
     "plots",
-    ".pogson",
+    UNFINISHED,
 )
 
 
 @dataclass(frozen=True)
 class Project:
-    """An output folder."""
+    """An output folder.
+
+    Attributes
+    ----------
+    folder : Path
+    made : tuple of Path
+        Folders that were not there before, the innermost first.
+    fresh : bool
+        There was no unfinished run to pick up.
+    """
 
     folder: Path
+    made: tuple[Path, ...] = ()
+    fresh: bool = True
 
     def path(self, name: str) -> Path:
         """Path of a product; its folder is made."""
@@ -40,38 +54,58 @@ class Project:
     @property
     def cache(self) -> Path:
         """Where an unfinished run keeps what is done."""
-        return self.folder / ".pogson"
+        return self.folder / UNFINISHED
+
+    def clear(self) -> None:
+        """Remove the products of an earlier run, now that the new ones are ready."""
+        for name in PRODUCTS:
+            if name != UNFINISHED:
+                remove(self.folder / name)
 
     def finish(self) -> None:
         """Forget the unfinished work: the products are complete."""
         remove(self.cache)
 
+    def abandon(self, *, keep_work: bool) -> None:
+        """Leave no junk behind a run that produced nothing.
 
-def open_project(folder: str | Path, *, overwrite: bool = False) -> Project:
+        Work that can be picked up again stays, and so does that of the run before.
+        """
+        if self.fresh and not (keep_work and any(self.cache.iterdir())):
+            remove(self.cache)
+        for folder in self.made:
+            if folder.is_dir() and not any(folder.iterdir()):
+                remove(folder)
+
+
+def open_project(folder: str | Path, *, night: str | Path | None = None, overwrite: bool = False) -> Project:
     """Make or take over an output folder.
 
-    An unfinished run is picked up again; a finished one is kept, unless `overwrite`.
+    An unfinished run is picked up again; a finished one is kept, unless `overwrite`, and then until
+    the new products are ready.
 
     Raises
     ------
     FileError
         If the folder cannot be made or written.
     SettingError
-        If it holds a finished run and `overwrite` is not said, or files that pogson did not write.
+        If it is the night itself, or holds a finished run or files of the products' names that
+        pogson did not write, and `overwrite` is not said.
     """
     path = Path(folder)
     if path.is_file():
         raise FileError(f"{path}: is a file; choose a folder for --out")
-    if (path / "run.json").exists():
-        if not overwrite:
-            raise SettingError(
-                f"{path}: holds an earlier run, which is kept; use --overwrite, or another --out"
-            )
-        _remove_products(path)
-    make_folder(path / ".pogson")
-    return Project(path)
-
-
-def _remove_products(folder: Path) -> None:
-    for name in PRODUCTS:
-        remove(folder / name)
+    if night is not None and path.resolve() == Path(night).resolve():
+        raise SettingError(f"{path}: is the night itself; choose another folder for --out")
+    if (path / "run.json").exists() and not overwrite:
+        raise SettingError(f"{path}: holds an earlier run, which is kept; use --overwrite, or another --out")
+    fresh = not (path / UNFINISHED).is_dir()
+    foreign = [name for name in PRODUCTS if (path / name).exists()]
+    if fresh and foreign and not overwrite:
+        raise SettingError(
+            f"{path}: holds {foreign[0]}, but no finished run; it is kept: use --overwrite, or another --out"
+        )
+    made = tuple(p for p in (path, *path.parents) if not p.exists())
+    make_folder(path)
+    make_folder(path / UNFINISHED)
+    return Project(path, made, fresh)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import Table
 
-from pogson.core.errors import MatchError, NightError
+from pogson.core.errors import NightError
 from pogson.core.frame import Exposure, Frame
 from pogson.core.transform import Transform
 from pogson.pipeline.cache import Cache
@@ -20,6 +20,9 @@ from pogson.steps.match.field import MatchFailure, align_frames, choose_referenc
 
 #: bytes per pixel of a frame in memory: data, variance, mask
 FRAME_BYTES = 10
+
+#: frames that are tried as the reference
+TRIES = 3
 
 #: what is done to the field before it is measured: coordinates
 Locate = Callable[[Table, Exposure], Table]
@@ -98,11 +101,7 @@ def reduce_lights(
     if not detected:
         raise NightError(f"none of {len(survey)} light frames could be read; the first: {failures[0].reason}")
     tables = [d.stars for d in detected]
-    try:
-        best = choose_reference(tables)
-    except MatchError as error:
-        raise NightError(f"{len(detected)} light frames, but {error}") from None
-    transforms = align_frames(tables, best)
+    best, transforms = align_lights(detected)
     options = {k: v for k, v in settings.of("match").items() if k != "radius"}
     field = locate(make_field(tables, transforms, best, **options), detected[best].exposure)
     field.meta["psf"] = detected[best].psf
@@ -112,10 +111,50 @@ def reduce_lights(
     if rest:
         measured += _process_rest(shop, rest, field, key, tables[best], measured, workers, progress)
     failures += [o.failure for o in measured if o.failure]
-    lights = sorted((o.result for o in measured if o.result is not None), key=_order)
+    lights = sorted(
+        (o.result for o in measured if o.result is not None), key=lambda m: in_time(m.detected.exposure)
+    )
+    useful = [i for i, light in enumerate(lights) if light.photometry is not None]
+    if not useful:
+        raise NightError(
+            f"none of {len(night.lights)} light frames could be measured; the first: {failures[0].reason}"
+        )
     paths = [m.detected.exposure.path for m in lights]
-    reference = paths.index(detected[best].exposure.path)
-    return Reduced(field, tuple(lights), reference, posters, tuple(failures))
+    name = detected[best].exposure.path
+    return Reduced(
+        field, tuple(lights), paths.index(name) if name in paths else useful[0], posters, tuple(failures)
+    )
+
+
+def align_lights(
+    detected: Sequence[Detected],
+) -> tuple[int, list[Transform | MatchFailure]]:
+    """The reference frame and the maps to all others: the frame to which most others fit.
+
+    The best frame may be one of another field, or one of noise: where most frames do not fit it,
+    the best of those is tried.
+
+    Raises
+    ------
+    NightError
+        If no frame holds three stars with a width.
+    """
+    left = [i for i, d in enumerate(detected) if len(d.stars) >= 3 and d.psf.fwhm > 0]
+    if not left:
+        raise NightError(
+            f"{len(detected)} light frames, but none holds 3 stars sharp enough to measure their width; "
+            "lower [detect] threshold, or give [detect] fwhm"
+        )
+    tables = [d.stars for d in detected]
+    found: list[tuple[int, list[Transform | MatchFailure]]] = []
+    while left and len(found) < TRIES:
+        best = left[choose_reference([tables[i] for i in left])]
+        found.append((best, align_frames(tables, best)))
+        fits = [isinstance(t, Transform) for t in found[-1][1]]
+        if 2 * sum(fits) > len(fits):
+            break
+        left = [i for i in left if not fits[i]]
+    return max(found, key=lambda one: sum(isinstance(t, Transform) for t in one[1]))
 
 
 def choose_survey(
@@ -156,9 +195,9 @@ def _choose_posters(
     best: dict[str, Detected] = {}
     for one, transform in zip(detected, transforms, strict=True):
         band = one.exposure.band
-        if isinstance(transform, Transform) and len(one.stars) > len(
-            best[band].stars if band in best else ()
-        ):
+        most = len(best[band].stars) if band in best else 0
+        # a frame without exposure time is not measured
+        if isinstance(transform, Transform) and one.exposure.exptime > 0 and len(one.stars) > most:
             best[band] = one
     return {band: one.frame or shop.calibrate(one.exposure) for band, one in best.items()}
 
@@ -219,6 +258,6 @@ def _process_rest(
     )
 
 
-def _order(light: Measured) -> tuple[float, str]:
-    exposure = light.detected.exposure
+def in_time(exposure: Exposure) -> tuple[float, str]:
+    """Sorts exposures by time, those without one last, by name."""
     return (exposure.jd_utc if np.isfinite(exposure.jd_utc) else np.inf, exposure.path)

@@ -13,6 +13,7 @@ from pogson.core.frame import Exposure
 from pogson.io.catalogs import read_catalog
 from pogson.io.files import make_folder
 from pogson.io.tables import read_table, write_table
+from pogson.pipeline.coordinates import epoch_of
 from pogson.pipeline.products import photometry_table
 from pogson.pipeline.report_format import with_error
 from pogson.pipeline.settings import Settings
@@ -42,13 +43,12 @@ def standardize_again(
         raise NightError(f"{run}: no accepted frame with photometry")
     if not np.isfinite(np.asarray(stars["ra"], float)).any():
         raise SettingError(f"{run}: its stars have no coordinates; run the night with --catalog")
-    jd = np.asarray([t.meta["exposure"].jd_utc for t in tables])
     matches = crossmatch(
         stars["ra"],
         stars["dec"],
         reference,
         ids=np.asarray(stars["id"]),
-        epoch=2000.0 + (float(np.nanmedian(jd)) - 2451545.0) / 365.25,
+        epoch=epoch_of([t.meta["exposure"].jd_utc for t in tables]),
     )
     scale = float(stars.meta.get("pixel_scale", nan))
     fitted = fit_zero_points(tables, matches, reference, pixel_scale=scale, **settings.of("standardize"))

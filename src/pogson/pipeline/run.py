@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,27 +13,28 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from pogson.core.errors import NightError
+from pogson.core.errors import FileError, PogsonError
 from pogson.core.frame import Exposure
 from pogson.io.catalogs import read_catalog
 from pogson.io.files import write_atomic
 from pogson.io.scan import scan_folder
 from pogson.io.tables import write_table
 from pogson.pipeline import pictures
-from pogson.pipeline.api import write_masters
+from pogson.pipeline.api import need_lights, write_masters
 from pogson.pipeline.cache import Cache, to_plain
-from pogson.pipeline.calibrated import Calibrated, calibrate_magnitudes
+from pogson.pipeline.calibrated import calibrate_magnitudes
 from pogson.pipeline.coordinates import Located, locate_field
 from pogson.pipeline.night import Night, prepare_night
-from pogson.pipeline.products import frames_table, observed_bands, photometry_table
+from pogson.pipeline.products import observed_bands
 from pogson.pipeline.project import Project, open_project
-from pogson.pipeline.provenance import describe_inputs, describe_settings, now, versions
+from pogson.pipeline.provenance import describe_settings, now, versions
 from pogson.pipeline.reduce import Reduced, reduce_lights
 from pogson.pipeline.report import make_report
 from pogson.pipeline.report_data import collect_report
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.summary import summarize
 from pogson.pipeline.warmup import compile_kernels
+from pogson.pipeline.work import Tables, Work
 from pogson.pipeline.workers import Failure, Progress, Silent
 
 
@@ -128,101 +129,83 @@ def run(
     with clock.time("scan"):
         scan = scan_folder(night, overrides=chosen.facts)
         stars = None if catalog is None else read_catalog(catalog, columns=chosen.catalog_columns)
-    _need_lights(scan.exposures, night)
-    project = open_project(out, overwrite=overwrite)
-    compile_kernels(shown)
-    with clock.time("masters"):
-        ready = prepare_night(scan, workers=workers, progress=shown)
-    located: list[Located] = []
-
-    def locate(found: Table, exposure: Exposure) -> Table:
-        located.append(locate_field(found, stars, exposure))
-        return located[-1].field
-
-    with clock.time("frames"):
-        reduced = reduce_lights(
-            ready,
-            chosen,
-            locate=locate,
-            cache=Cache(project.cache),
-            workers=workers,
-            memory=memory,
-            progress=shown,
+    need_lights(scan, night)
+    project = open_project(out, night=night, overwrite=overwrite)
+    with _without_junk(project):
+        compile_kernels(shown)
+        with clock.time("masters"):
+            ready = prepare_night(scan, workers=workers, progress=shown)
+        with clock.time("frames"):
+            cache = Cache(project.cache)
+            reduced, located = _reduce(ready, chosen, stars, cache, workers, memory, shown)
+        with clock.time("magnitudes"):
+            shown.stage("zero points", 1)
+            done = calibrate_magnitudes(reduced, located, stars, chosen)
+            shown.advance()
+        work = Work(str(night), chosen, scan, ready, reduced, located, done)
+        tables = work.tables()
+        with clock.time("pictures"):
+            drawn = dict(_draw(work, tables, shown))
+        summary = summarize(
+            night, project.folder, tables.frames, done, located, list(drawn), work.failures, work.notes
         )
-    with clock.time("magnitudes"):
-        shown.stage("zero points", 1)
-        done = calibrate_magnitudes(reduced, located[0], stars, chosen)
-        shown.advance()
-    unread = [(path, reason) for path, reason in scan.skipped if Path(path).is_file()]
-    tried = (*ready.failures, *reduced.failures)
-    failures = (*(Failure(path, f"{path}: {reason}") for path, reason in unread), *tried)
-    lost = {f.item for f in reduced.failures}
-    others = (*ready.others, *(e for e in ready.lights if e.path in lost))
-    frames = frames_table(reduced.lights, done.verdicts, done.transparency, others, tried, unread)
-    photometry = photometry_table(done.photometry)
-    with clock.time("pictures"):
-        drawn = dict(_draw(ready, reduced, done, frames, photometry, shown))
-    summary = summarize(night, project.folder, frames, done, located[0], list(drawn), failures)
-    provenance = {
-        "started": started,
-        "night": str(night),
-        "catalog": None if catalog is None else str(catalog),
-        "workers": workers,
-        "versions": versions(),
-        "settings": describe_settings(chosen),
-        "inputs": describe_inputs(scan.exposures),
-        "notes": [*scan.notes, *_other_files(scan.skipped), *located[0].notes],
-        "frames_failed": [{"path": f.item, "reason": f.reason} for f in failures],
-        "frames_rejected": [
-            {"path": m.detected.exposure.path, "reasons": list(v.reasons)}
-            for m, v in zip(reduced.lights, done.verdicts, strict=True)
-            if not v.accepted
-        ],
-        "field": {
-            "stars": len(reduced.field),
-            "reference": reduced.lights[reduced.reference].detected.exposure.path,
-            "stars_seen_too_rarely": reduced.field.meta.get("dropped", 0),
-            "plate_solution": located[0].words,
-        },
-        "summary": list(summary),
-        "seconds": clock.seconds,
-    }
-    done.stars.meta["pixel_scale"] = located[0].pixel_scale
-    _write(project, ready, done, frames, photometry, drawn)
-    report = collect_report(night, ready, reduced, done, frames, drawn, provenance, unread, located[0])
-    write_atomic(project.path("report.html"), make_report(report).encode())
-    # run.json comes last: where it is, everything is
-    write_atomic(project.path("run.json"), json.dumps(to_plain(provenance), indent=1).encode())
-    project.finish()
-    return RunResult(project.folder, frames, done.stars, photometry, done.zero_points, summary, failures)
-
-
-def _other_files(skipped: Sequence[tuple[str, str]]) -> list[str]:
-    """What lies in the folder beside the images: worth a note, no failure."""
-    return [f"{path}: {reason}" for path, reason in skipped if not Path(path).is_file()]
-
-
-def _need_lights(exposures: tuple[Exposure, ...], night: str | Path) -> None:
-    if any(e.kind == "light" for e in exposures):
-        return
-    kinds = ", ".join(sorted({e.kind for e in exposures}))
-    raise NightError(
-        f"{night}: no light frame among {len(exposures)} images (found: {kinds}); "
-        "say their kind in the header (IMAGETYP), or in the name of file or folder"
+        provenance = {
+            "started": started,
+            "catalog": None if catalog is None else str(catalog),
+            "workers": workers,
+            "versions": versions(),
+            "settings": describe_settings(chosen),
+            **work.provenance(),
+            "summary": list(summary),
+            "seconds": clock.seconds,
+        }
+        _write(project, work, tables, drawn, provenance)
+    return RunResult(
+        project.folder, tables.frames, done.stars, tables.photometry, done.zero_points, summary, work.failures
     )
 
 
-def _draw(
-    night: Night, reduced: Reduced, done: Calibrated, frames: Table, photometry: Table, progress: Progress
-) -> pictures.Drawn:
+@contextmanager
+def _without_junk(project: Project) -> Iterator[None]:
+    """Where nothing comes of a run, leave nothing but work that can be picked up again."""
+    try:
+        yield
+    except BaseException as error:
+        hopeless = isinstance(error, PogsonError) and not isinstance(error, FileError)
+        project.abandon(keep_work=not hopeless)
+        raise
+
+
+def _reduce(
+    ready: Night,
+    settings: Settings,
+    catalog: Table | None,
+    cache: Cache,
+    workers: int,
+    memory: float,
+    progress: Progress,
+) -> tuple[Reduced, Located]:
+    located: list[Located] = []
+
+    def locate(found: Table, exposure: Exposure) -> Table:
+        located.append(locate_field(found, catalog, exposure))
+        return located[-1].field
+
+    reduced = reduce_lights(
+        ready, settings, locate=locate, cache=cache, workers=workers, memory=memory, progress=progress
+    )
+    return reduced, located[0]
+
+
+def _draw(work: Work, tables: Tables, progress: Progress) -> pictures.Drawn:
+    reduced, done = work.reduced, work.done
     bands = observed_bands(reduced.lights)
-    calibrated = np.isin(np.asarray(photometry["frame"], str), list(done.accepted_paths))
-    rows = photometry[calibrated]
+    accepted = np.isin(np.asarray(tables.photometry["frame"], str), list(done.accepted_paths))
     parts = [
-        pictures.draw_frames(frames, done.zero_points),
-        pictures.draw_calibration(night.masters.masters, night.cameras),
+        pictures.draw_frames(tables.frames, done.zero_points),
+        pictures.draw_calibration(work.ready.masters.masters, work.ready.cameras),
         pictures.draw_stars(reduced.posters, reduced.lights, reduced.lights[reduced.reference]),
-        pictures.draw_errors(rows, bands),
+        pictures.draw_errors(tables.photometry[accepted], bands),
         pictures.draw_zero_points(done.residuals, done.zero_points, done.colors),
         pictures.draw_diagrams(done.stars, bands),
     ]
@@ -233,14 +216,32 @@ def _draw(
 
 
 def _write(
-    project: Project, night: Night, done: Calibrated, frames: Table, photometry: Table, drawn: dict[str, Any]
+    project: Project, work: Work, tables: Tables, drawn: dict[str, Any], provenance: dict[str, Any]
 ) -> None:
-    write_masters(night.masters, project.folder / "masters")
+    ready, done = work.ready, work.done
+    project.clear()
+    write_masters(ready.masters, project.folder / "masters")
     for name, picture in drawn.items():
         write_atomic(project.path(f"plots/{name}"), picture.png)
+    done.stars.meta["pixel_scale"] = work.located.pixel_scale
     write_table(project.path("stars.ecsv"), done.stars)
-    write_table(project.path("photometry.parquet"), photometry)
+    write_table(project.path("photometry.parquet"), tables.photometry)
     write_table(project.path("zeropoints.ecsv"), done.zero_points)
     if len(done.residuals):
         write_table(project.path("zeropoint_stars.parquet"), done.residuals)
-    write_table(project.path("frames.ecsv"), frames)
+    write_table(project.path("frames.ecsv"), tables.frames)
+    report = collect_report(
+        work.night,
+        ready,
+        work.reduced,
+        done,
+        tables.frames,
+        drawn,
+        provenance,
+        work.unread,
+        work.located,
+    )
+    write_atomic(project.path("report.html"), make_report(report).encode())
+    # run.json comes last: where it is, everything is
+    write_atomic(project.path("run.json"), json.dumps(to_plain(provenance), indent=1).encode())
+    project.finish()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from pogson.core.errors import FileError, SettingError
@@ -36,6 +37,9 @@ FACTS: dict[str, dict[str, tuple[type, str, str]]] = {
         "utc_offset_hours": (float, "h", "local time minus UTC, where the header's time is local"),
     },
 }
+
+#: What [catalog.columns] may name, beside mag_<band> and mag_<band>_err.
+CATALOG_COLUMNS = ("id", "ra", "dec", "pmra", "pmdec", "unit", "epoch")
 
 #: Sections whose keys the user chooses.
 FREE = {
@@ -75,20 +79,35 @@ def read_settings(path: str | None) -> Settings:
     FileError, SettingError
         In one line that names the file.
     """
-    try:
-        return check_settings(read_toml(path))
-    except SettingError as error:
-        raise SettingError(f"{path}: {error}") from None
+    return check_settings(read_toml(path))
 
 
 def read_toml(path: str | None) -> dict[str, Any]:
-    """The nested mapping in a TOML file; no path gives an empty one."""
+    """The nested mapping in a settings file, checked; no path gives an empty one.
+
+    Raises
+    ------
+    SettingError
+        In one line that names the file.
+    """
+    given = parse_toml(path)
+    try:
+        check_settings(given)
+    except SettingError as error:
+        raise SettingError(f"{path}: {error}") from None
+    return given
+
+
+def parse_toml(path: str | None) -> dict[str, Any]:
+    """The nested mapping in any TOML file; no path gives an empty one."""
     if path is None:
         return {}
     try:
         return tomllib.loads(read_text(path))
+    except FileError as error:
+        raise SettingError(str(error)) from None
     except tomllib.TOMLDecodeError as error:
-        raise FileError(f"{path}: not valid TOML: {error}; `pogson new` writes a good one") from None
+        raise SettingError(f"{path}: not valid TOML: {error}; correct that line") from None
 
 
 def check_settings(given: Mapping[str, Any]) -> Settings:
@@ -107,7 +126,10 @@ def check_settings(given: Mapping[str, Any]) -> Settings:
         elif section in FACTS:
             facts[section] = _check_facts(section, values)
         elif section == "bands":
-            facts["bands"] = {str(k): str(v) for k, v in values.items()}
+            for name, band in values.items():
+                if not isinstance(band, str) or not band:
+                    raise SettingError(f'[bands] "{name}" must be the name of a band, got {band!r}')
+            facts["bands"] = dict(values)
         else:
             columns = _check_catalog(values)
     return Settings(steps, facts, columns)
@@ -118,10 +140,13 @@ def merge_words(given: Mapping[str, Any], words: tuple[str, ...]) -> dict[str, A
     merged = {section: dict(values) for section, values in given.items()}
     for word in words:
         key, equals, text = word.partition("=")
-        section, dot, name = key.partition(".")
+        section, dot, name = key.strip().partition(".")
         if not (equals and dot):
             raise SettingError(f"--set wants section.name=value, got '{word}'")
-        merged.setdefault(section, {})[name] = _parse_word(section, name, text)
+        place = merged.setdefault(section, {})
+        if section == "catalog" and name.startswith("columns."):
+            place, name = place.setdefault("columns", {}), name.removeprefix("columns.")
+        place[name] = _parse_word(section, name, text)
     return merged
 
 
@@ -144,16 +169,42 @@ def _check_facts(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
             raise SettingError(f"[{section}] has no setting '{name}'{nearest(name, FACTS[section])}")
         kind, unit, about = FACTS[section][name]
         checked[name] = Setting(name, kind, unit, None, about).check(value, f"[{section}] {name}")
-        if name in ("gain", "read_noise", "saturation", "pixel_scale", "diameter") and not checked[name] > 0:
-            raise SettingError(f"[{section}] {name} must be positive, got {value!r}")
+        possible, words = _POSSIBLE.get(name, (None, ""))
+        if possible is not None and not possible(checked[name]):
+            raise SettingError(f"[{section}] {name} must be {words}, got {value!r}")
     return checked
+
+
+_POSITIVE = (lambda v: 0 < v < inf, "above 0")
+_NOT_NEGATIVE = (lambda v: 0 <= v < inf, "0 or more")
+
+#: what a fact may be: name -> (test, words)
+_POSSIBLE: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(("gain", "saturation", "linearity", "pixel_scale", "diameter"), _POSITIVE),
+    **dict.fromkeys(("gain_err", "read_noise", "read_noise_err"), _NOT_NEGATIVE),
+    "bayer": (lambda v: v.upper() in ("", "RGGB", "BGGR", "GRBG", "GBRG"), "RGGB, BGGR, GRBG or GBRG"),
+    "latitude": (lambda v: -90 <= v <= 90, "from -90 to 90, north positive"),
+    "longitude": (lambda v: -180 <= v <= 360, "from -180 to 360, east positive"),
+    "reference": (lambda v: v in ("start", "mid", "end"), "start, mid or end"),
+    "utc_offset_hours": (lambda v: -14 <= v <= 14, "from -14 to 14"),
+}
 
 
 def _check_catalog(values: Mapping[str, Any]) -> dict[str, str]:
     for name in values:
         if name != "columns":
             raise SettingError(f"[catalog] has no setting '{name}'{nearest(name, ['columns'])}")
-    return {str(k): str(v) for k, v in values.get("columns", {}).items()}
+    columns = values.get("columns", {})
+    if not isinstance(columns, Mapping):
+        raise SettingError(f'[catalog.columns] must be a section, as mag_V = "my V", got {columns!r}')
+    for name, column in columns.items():
+        if name not in CATALOG_COLUMNS and not name.startswith("mag_"):
+            raise SettingError(
+                f"[catalog.columns] has no setting '{name}'{nearest(name, (*CATALOG_COLUMNS, 'mag_<band>'))}"
+            )
+        if not isinstance(column, str) and name != "epoch":
+            raise SettingError(f"[catalog.columns] {name} must be a text, got {column!r}")
+    return {name: str(column) for name, column in columns.items()}
 
 
 def default_toml() -> str:

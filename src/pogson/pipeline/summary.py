@@ -26,9 +26,11 @@ def summarize(
     located: Located,
     drawn: Sequence[str],
     failures: Sequence[Failure],
+    notes: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Lines of text: frames, bands, zero points, products; failures last."""
-    lines = ["", f"{night}", *_frame_lines(frames)]
+    lines = [f"{night}", *_frame_lines(frames, {f.item for f in failures})]
+    lines += [f"        note     {text}" for text in notes]
     lines += _band_lines(frames, done, located.pixel_scale)
     lines += _label_lines(frames, done, located)
     lines += _product_lines(folder, done, drawn)
@@ -36,7 +38,7 @@ def summarize(
     return tuple(lines)
 
 
-def _frame_lines(frames: Table) -> list[str]:
+def _frame_lines(frames: Table, failed: set[str]) -> list[str]:
     kinds = np.asarray(frames["kind"], str)
     counts = ", ".join(
         f"{np.sum(kinds == k)} {k}" for k in ("light", "bias", "dark", "flat") if (kinds == k).any()
@@ -47,7 +49,7 @@ def _frame_lines(frames: Table) -> list[str]:
     lines += [
         f"        rejected {Path(str(row['path'])).name}: {row['reasons']}"
         for row in lights
-        if not row["accepted"]
+        if not row["accepted"] and row["path"] not in failed
     ]
     remarks = [r for row in lights if row["accepted"] for r in str(row["reasons"]).split("; ") if r]
     for row in lights:
@@ -100,7 +102,8 @@ def label_lines(frames: Table, done: Calibrated, located: Located) -> list[str]:
             "give [camera] gain, or flats and biases"
         )
     if done.matched == 0:
-        labels.append("magnitudes are instrumental: give --catalog for standard ones")
+        cure = "the catalogue did not match" if located.notes else "give --catalog for standard ones"
+        labels.append(f"magnitudes are instrumental: {cure}")
     return labels
 
 

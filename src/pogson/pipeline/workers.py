@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from pogson.core.errors import PogsonError
+from pogson.core.errors import PogsonError, SettingError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -79,6 +79,11 @@ def map_frames(
     Kernels and decompression release the interpreter's lock, so threads use all processors and
     share the masters without copies. No more than two items per worker are in flight: memory
     does not grow with the number of frames. An exception in one item is that item's failure only.
+
+    Raises
+    ------
+    SettingError
+        From any item: a setting is wrong for all of them.
     """
     shown = progress or Silent()
     shown.stage(stage, len(items))
@@ -122,6 +127,8 @@ def _outcome(item: T, future: Future[R], name: str) -> Outcome[T, R]:
     error = future.exception()
     if error is None:
         return Outcome(item, future.result(), None)
+    if isinstance(error, SettingError):
+        raise error
     if isinstance(error, PogsonError):
         return Outcome(item, None, Failure(name, str(error)))
     if isinstance(error, Exception):

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import click
 
-from pogson.apps.cli.options import config_options, read_options, step_options
+from pogson.apps.cli.options import config_options, read_options, step_options, workers_option
 from pogson.apps.cli.progress import TerminalProgress
 
 
 @click.command("calibrate")
 @click.argument("night")
 @click.option("--out", required=True, metavar="DIR", help="Folder for the calibrated frames and the masters.")
-@click.option("--workers", default=0, show_default="all processors", help="Frames worked on at a time.")
+@workers_option("Frames worked on at a time.")
+@click.option("--overwrite", is_flag=True, help="Replace calibrated frames of the same names in --out.")
 @step_options("calibrate")
 @config_options
 def command(
-    night: str, out: str, workers: int, config: str | None, words: tuple[str, ...], **given: object
+    night: str,
+    out: str,
+    workers: int,
+    overwrite: bool,
+    config: str | None,
+    words: tuple[str, ...],
+    **given: object,
 ) -> int:
     """Calibrate the light frames of NIGHT and write them to DIR, with variance and mask.
 
@@ -26,10 +33,13 @@ def command(
 
     settings = read_options(config, words, given)
     with TerminalProgress() as progress:
-        outcomes = calibrate_night(night, out, settings=settings, workers=workers, progress=progress)
+        outcomes = calibrate_night(
+            night, out, settings=settings, workers=workers, overwrite=overwrite, progress=progress
+        )
     for outcome in outcomes:
         if outcome.failure:
             click.echo(f"failed: {outcome.failure.reason}", err=True)
         else:
             click.echo(outcome.result)
-    return 0 if all(o.failure is None for o in outcomes) else 3
+    done = sum(o.failure is None for o in outcomes)
+    return 0 if done == len(outcomes) else 3 if done else 1

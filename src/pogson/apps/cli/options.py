@@ -28,6 +28,18 @@ def config_options(command: F) -> F:
     )(command)
 
 
+def workers_option(what: str) -> Callable[[F], F]:
+    """Add ``--workers`` to a verb."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(0),
+        default=0,
+        show_default="all processors",
+        metavar="N",
+        help=what,
+    )
+
+
 def step_options(*steps: str) -> Callable[[F], F]:
     """Add every setting of the steps as an option: ``--threshold 5``."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pogson.apps.cli.options import config_options, read_options
+from pogson.apps.cli.options import config_options, read_options, workers_option
 from pogson.apps.cli.progress import TerminalProgress
 
 
@@ -16,8 +16,15 @@ from pogson.apps.cli.progress import TerminalProgress
 @click.option(
     "--catalog", metavar="FILE", help="Catalogue of standard magnitudes: CSV, FITS, VOTable, Parquet ..."
 )
-@click.option("--workers", default=0, show_default="all processors", help="Frames worked on at a time.")
-@click.option("--memory", default=2.0, show_default=True, help="Gigabytes that frames in memory may fill.")
+@workers_option("Frames worked on at a time.")
+@click.option(
+    "--memory",
+    type=click.FloatRange(0.0, min_open=True),
+    default=2.0,
+    show_default=True,
+    metavar="GB",
+    help="Gigabytes that frames in memory may fill.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the products of an earlier run in --out.")
 @click.option("--quiet", is_flag=True, help="No progress; the summary is still printed.")
 @config_options

@@ -1,0 +1,93 @@
+"""Everything that a run found out about a night, before a product is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from astropy.table import Table
+
+from pogson.io.scan import Scan
+from pogson.pipeline.calibrated import Calibrated
+from pogson.pipeline.coordinates import Located
+from pogson.pipeline.night import Night
+from pogson.pipeline.products import frames_table, photometry_table
+from pogson.pipeline.provenance import describe_inputs
+from pogson.pipeline.reduce import Reduced
+from pogson.pipeline.settings import Settings
+from pogson.pipeline.workers import Failure
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables of all frames."""
+
+    frames: Table
+    photometry: Table
+
+
+@dataclass(frozen=True)
+class Work:
+    """Everything that was found out about a night, before a product is written."""
+
+    night: str
+    settings: Settings
+    scan: Scan
+    ready: Night
+    reduced: Reduced
+    located: Located
+    done: Calibrated
+
+    @property
+    def unread(self) -> list[tuple[str, str]]:
+        """Images that could not be read at all, and why."""
+        return [(path, reason) for path, reason in self.scan.skipped if Path(path).is_file()]
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Every image that could not be used."""
+        unread = (Failure(path, f"{path}: {reason}") for path, reason in self.unread)
+        return (*unread, *self.ready.failures, *self.reduced.failures)
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know of the folder, and of settings that did nothing."""
+        known = [e for e in self.scan.exposures if e.sources.get("band", "").startswith("[bands]")]
+        named = {e.band for e in known}
+        idle = [k for k, band in self.settings.facts.get("bands", {}).items() if band not in named]
+        return [*self.scan.notes, *(f'[bands] "{k}": no frame has this filter' for k in idle)]
+
+    def tables(self) -> Tables:
+        """FRAMES and PHOTOMETRY."""
+        tried = (*self.ready.failures, *self.reduced.failures)
+        lost = {f.item for f in self.reduced.failures}
+        others = (*self.ready.others, *(e for e in self.ready.lights if e.path in lost))
+        lights, done = self.reduced.lights, self.done
+        return Tables(
+            frames_table(lights, done.verdicts, done.transparency, others, tried, self.unread),
+            photometry_table(done.photometry),
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """Inputs, what was done with them, and what failed."""
+        # what lies in the folder beside the images: worth a note, no failure
+        other = [f"{path}: {reason}" for path, reason in self.scan.skipped if not Path(path).is_file()]
+        reference = self.reduced.lights[self.reduced.reference].detected.exposure.path
+        return {
+            "night": self.night,
+            "inputs": describe_inputs(self.scan.exposures),
+            "notes": [*self.notes, *other, *self.located.notes, *self.done.notes],
+            "frames_failed": [{"path": f.item, "reason": f.reason} for f in self.failures],
+            "frames_rejected": [
+                {"path": m.detected.exposure.path, "reasons": list(v.reasons)}
+                for m, v in zip(self.reduced.lights, self.done.verdicts, strict=True)
+                if not v.accepted
+            ],
+            "field": {
+                "stars": len(self.reduced.field),
+                "reference": reference,
+                "stars_seen_too_rarely": self.reduced.field.meta.get("dropped", 0),
+                "plate_solution": self.located.words,
+            },
+        }
