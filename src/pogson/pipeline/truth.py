@@ -179,15 +179,22 @@ def _pulls(
     pull = np.full(len(photometry), np.nan)
     snr = np.full(len(photometry), np.nan)
     band_of = np.asarray(photometry["band"], str)
-    known = {str(f): float(e) for f, e in zip(zero_points["frame"], zero_points["fit_err"], strict=True)}
-    zero_err = np.array([known.get(str(f), np.nan) for f in photometry["frame"]])
+    # the error of one measurement on the standard system: its own, the zero point's, the colour term's
+    known = {str(row["frame"]): row for row in zero_points}
+    facts = ("fit_err", "color_term_err", "color_mean")
+    zero_err, term_err, middle = (
+        np.array([float(known[str(f)][name]) if str(f) in known else np.nan for f in photometry["frame"]])
+        for name in facts
+    )
+    color = np.asarray(true["color"], float)[rows[at]]
+    common = np.hypot(zero_err, term_err * (color - middle))
     mag, err = (np.asarray(photometry[name], float) for name in ("mag", "mag_err"))
     for band in bands:
         mine = usable & (band_of == band) & np.isfinite(mag)
         truth = np.asarray(true[f"mag_{band}"], float)[rows[at[mine]]]
         # compare fluxes: magnitudes of faint stars are skewed
         ratio = 10.0 ** (-0.4 * (mag[mine] - truth))
-        relative = np.hypot(err[mine], zero_err[mine]) / 1.0857362
+        relative = np.hypot(err[mine], common[mine]) / 1.0857362
         pull[mine] = (ratio - 1.0) / (relative * ratio)
         snr[mine] = 1.0 / (relative * ratio) * ratio**0.5  # near that of the true flux
     found = []
