@@ -89,7 +89,17 @@ def test_a_diagram_shows_median_errors_at_its_side(night):
 def test_a_diagram_counts_the_stars_that_have_both_bands(night):
     stars = night.stars.copy()
     stars["mag_r"][:100] = np.nan
+    stars["flags"] = 0
     assert "800 stars" in texts(plot_diagram(stars, axes(), color="g-r", mag="g"))
+
+
+def test_a_diagram_draws_stars_with_neighbours_apart(night):
+    stars = night.stars.copy()
+    stars["flags"] = np.where(np.arange(len(stars)) < 300, 1, 0)
+    ax = plot_diagram(stars, axes(), color="g-r", mag="g")
+    assert "600 stars\n300 with a neighbour's light, pale" in texts(ax)
+    stars["flags"] = 1
+    assert "900 stars" in texts(plot_diagram(stars, axes(), color="g-r", mag="g"))
 
 
 def test_a_diagram_of_one_band_says_what_is_missing(night):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from pogson.core.flags import SPOILED, Star
+from pogson.core.flags import SPOILED
 from pogson.core.frame import Frame, Master
 from pogson.io.files import write_atomic
 from pogson.pipeline.lights import Measured
@@ -37,9 +37,6 @@ BLUE_TO_RED = ["u", "U", "B", "BP", "TB", "g", "V", "G", "TG", "r", "R", "RP", "
 
 #: a star enters a diagram with errors up to this
 DIAGRAM_ERROR = 0.1
-
-#: with so many stars that have no neighbour's light in the aperture, the others stay out of it
-ENOUGH = 100
 
 Drawn = Iterator[tuple[str, Picture]]
 
@@ -159,9 +156,6 @@ def draw_diagrams(stars: Table, bands: Sequence[str]) -> Drawn:
     for blue, red in color_pairs(bands):
         prefix = "mag" if f"mag_{blue}" in stars.colnames and f"mag_{red}" in stars.colnames else "inst"
         good = clean_stars(stars, (blue, red), prefix)
-        alone = good[(np.asarray(good["flags"], int) & int(Star.NEIGHBOR)) == 0]
-        if len(alone) >= ENOUGH:
-            good = alone
         if not len(good):
             continue
         color = f"{blue}-{red}"

@@ -9,7 +9,9 @@ from astropy.table import Table
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from pogson.core.flags import Star
 from pogson.plots.style import (
+    FAINT,
     INK,
     RED,
     Numbers,
@@ -23,14 +25,19 @@ from pogson.plots.style import (
     steps_of,
 )  # fmt: skip
 
+#: with so many stars alone in their apertures, the others are drawn pale
+ENOUGH = 30
+
 
 def plot_diagram(stars: Table, ax: Axes, *, color: str, mag: str, label: str = "") -> Axes:
     """Colour-magnitude diagram: bright stars at the top, median errors at the left side.
 
+    Stars with a neighbour's light in the aperture are pale, and do not set the limits of the picture.
+
     Parameters
     ----------
     stars : Table
-        One row per star, with mag_<band> and mag_<band>_err in magnitudes.
+        One row per star, with mag_<band> and mag_<band>_err in magnitudes, and flags where known.
     ax : Axes
         Drawn on, and returned.
     color : str
@@ -51,9 +58,15 @@ def plot_diagram(stars: Table, ax: Axes, *, color: str, mag: str, label: str = "
     if not good.any():
         invert(ax)
         return say_empty(ax, f"no stars with both {blue} and {red}")
+    touched = good & _touched(stars)
+    if (good & ~touched).sum() >= ENOUGH:
+        good &= ~touched
+    else:
+        touched = np.zeros(len(good), bool)
     n = int(good.sum())
     alpha = float(np.clip(18.0 / np.sqrt(n), 0.25, 0.8))
     size = float(np.clip(400.0 / np.sqrt(n), 4.0, 22.0))
+    ax.scatter(x[touched], y[touched], s=0.5 * size, color=FAINT, alpha=0.25, linewidths=0)
     ax.scatter(x[good], y[good], s=size, color=INK, alpha=alpha, linewidths=0)
     left, right = span(x[good])
     low, high = span(y[good], 0.0, 100.0)
@@ -70,9 +83,18 @@ def plot_diagram(stars: Table, ax: Axes, *, color: str, mag: str, label: str = "
     ax.set_ylim(high, low)
     ax.text(0.02, 0.01, "typical errors", transform=ax.transAxes, color=RED, fontsize=8.5, va="bottom")
     outside = int(np.count_nonzero((x[good] < left) | (x[good] > right)))
-    note = f"{n} stars {label}".strip() + (f"\n{outside} outside the picture" if outside else "")
-    ax.text(0.98, 0.98, note, transform=ax.transAxes, ha="right", va="top", fontsize=9, color=INK)
+    beside = f"\n{touched.sum()} with a neighbour's light, pale" if touched.any() else ""
+    note = f"{n} stars {label}".strip() + beside + (f"\n{outside} outside the picture" if outside else "")
+    ax.text(0.98, 0.02, note, transform=ax.transAxes, ha="right", va="bottom", fontsize=9, color=INK)
     return ax
+
+
+def _touched(stars: Table) -> NDArray[np.bool_]:
+    """Stars whose aperture holds light of a neighbour."""
+    if "flags" not in stars.colnames:
+        return np.zeros(len(stars), bool)
+    touched: NDArray[np.bool_] = (np.asarray(stars["flags"], int) & int(Star.NEIGHBOR)) != 0
+    return touched
 
 
 def _median_errors(x_err: Numbers, y_err: Numbers, inside: NDArray[np.bool_]) -> tuple[float, float]:
