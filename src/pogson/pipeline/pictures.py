@@ -60,14 +60,13 @@ def draw_calibration(masters: Sequence[Master], cameras: Mapping[str, Camera]) -
         )
         yield "masters.png", Picture("Calibration", "Masters", caption, to_png(figure_masters(masters)))
     for n, camera in enumerate(cameras.values()):
-        points = getattr(camera, "transfer", None)
-        if points is None:
+        if not len(camera.levels):
             continue
         caption = "Photon transfer: noise grows with light; the slope is one over the gain."
         png = to_png(
             figure_camera(
-                points.mean,
-                points.variance,
+                camera.levels,
+                camera.variances,
                 gain=camera.gain,
                 gain_err=camera.gain_err,
                 read_noise=camera.read_noise,

@@ -58,6 +58,8 @@ class Camera:
     offset_source: str = "unknown"
     step: float = 1.0  # ADU, of the converter; 0 where the numbers are no whole numbers
     measured: tuple[tuple[str, float, float], ...] = field(default=(), repr=False)  # band, gain, error
+    levels: Values = field(default_factory=lambda: np.empty(0), repr=False)  # ADU, of boxes of the flats
+    variances: Values = field(default_factory=lambda: np.empty(0), repr=False)  # ADU^2, of the same boxes
     notes: tuple[str, ...] = ()
 
     @property
@@ -119,14 +121,14 @@ def measure_camera(
     bias, dark, dark_err = _bias_level(biases)
     if bias is not None and len({r.exposure.exptime for r in flats}) > 3:
         camera = _with_linearity(camera, flats, bias)
-    measured = _gain_of_flats(flats, bias, dark, dark_err, camera)
+    measured, levels, variances = _gain_of_flats(flats, bias, dark, dark_err, camera)
     gain, gain_err = combine_measures((g, e) for _, g, e in measured)
     if isfinite(gain):
         frames = sum(len(v) for v in _by_band(flats).values() if len(v) > 1)
         camera = _with_gain(
             camera, gain, gain_err, f"photon transfer, {frames} flats and {len(biases)} biases"
         )
-        camera = replace(camera, measured=tuple(measured))
+        camera = replace(camera, measured=tuple(measured), levels=levels, variances=variances)
     elif not isfinite(camera.gain):
         camera = _from_pairs_alone(camera, flats, lights, bias, dark, dark_err, significance)
     return _with_read_noise(camera, dark, dark_err, len(biases))
@@ -188,11 +190,12 @@ def _by_band(flats: Sequence[RawFrame]) -> dict[str, list[RawFrame]]:
 
 def _gain_of_flats(
     flats: Sequence[RawFrame], bias: Image | None, dark: float, dark_err: float, camera: Camera
-) -> list[tuple[str, float, float]]:
-    """Gain and error of each band."""
+) -> tuple[list[tuple[str, float, float]], Values, Values]:
+    """Gain and error of each band; level and variance of the boxes that told it."""
+    found: list[tuple[str, float, float]] = []
+    levels, variances = [np.empty(0)], [np.empty(0)]
     if bias is None or not isfinite(dark):
-        return []
-    found = []
+        return found, levels[0], variances[0]
     for band, raws in _by_band(flats).items():
         values = []
         ceiling = np.nanmin([0.8 * camera.saturation, camera.linearity, inf]) - float(np.median(bias))
@@ -202,12 +205,14 @@ def _gain_of_flats(
             use = (level < ceiling) & (level > 0.0)
             if use.sum() >= 3:
                 line = slope_through(level[use], variance[use], dark, dark_err)
+                levels.append(level[use])
+                variances.append(variance[use])
                 if isfinite(line.slope_err) and line.slope > 3.0 * line.slope_err:
                     values.append((1.0 / line.slope, line.slope_err / line.slope**2))
         gain, err = combine_measures(values)
         if isfinite(gain):
             found.append((band, gain, err))
-    return found
+    return found, np.concatenate(levels), np.concatenate(variances)
 
 
 def _alike(frames: Sequence[NDArray[np.float32]]) -> list[list[NDArray[np.float32]]]:
