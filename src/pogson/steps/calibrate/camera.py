@@ -58,8 +58,9 @@ class Camera:
     offset_source: str = "unknown"
     step: float = 1.0  # ADU, of the converter; 0 where the numbers are no whole numbers
     measured: tuple[tuple[str, float, float], ...] = field(default=(), repr=False)  # band, gain, error
-    levels: Values = field(default_factory=lambda: np.empty(0), repr=False)  # ADU, of boxes of the flats
-    variances: Values = field(default_factory=lambda: np.empty(0), repr=False)  # ADU^2, of the same boxes
+    # level (ADU) and variance (ADU^2) of boxes of the flats
+    levels: Values = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    variances: Values = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
     notes: tuple[str, ...] = ()
 
     @property
