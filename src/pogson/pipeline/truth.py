@@ -196,7 +196,8 @@ def _pulls(
         ratio = 10.0 ** (-0.4 * (mag[mine] - truth))
         relative = np.hypot(err[mine], common[mine]) / 1.0857362
         pull[mine] = (ratio - 1.0) / (relative * ratio)
-        snr[mine] = 1.0 / (relative * ratio) * ratio**0.5  # near that of the true flux
+        # of the flux alone; sorted by the true flux, so that lucky stars are not favoured
+        snr[mine] = 1.0857362 / err[mine] / ratio
     found = []
     for low, high in pairwise(SNR_EDGES):
         values = pull[(snr >= low) & (snr < high) & np.isfinite(pull)]
