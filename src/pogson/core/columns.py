@@ -199,3 +199,40 @@ CATALOG = Columns(
         Column("flags", "", int, "bits of core.flags.Star: VARIABLE, BLENDED"),
     ),
 )
+
+LIGHTCURVE = Columns(
+    "light curve",
+    (
+        Column("star", "", int, "star number of the field"),
+        Column("frame", "", str, "frame, as in the frames table"),
+        Column("bjd_tdb", "d", float, "barycentric Julian date of mid-exposure, TDB"),
+        Column("mag", "mag", float, "differential magnitude; NaN where there is none"),
+        Column("mag_err", "mag", float, "error of mag, that of the ensemble included"),
+        Column("flags", "", int, "bits of core.flags.Star"),
+    ),
+)
+
+VARIABILITY = Columns(
+    "variability",
+    (
+        Column("star", "", int, "star number of the field"),
+        Column("role", "", str, "target, check, comparison or field"),
+        Column("rank", "", int, "1 stands out most from the stars of its brightness"),
+        Column("mag", "mag", float, "mean differential magnitude, weighted"),
+        Column("rms", "mag", float, "standard deviation, isolated outliers left out"),
+        Column("expected_rms", "mag", float, "that which the errors lead to expect, ensemble included"),
+        Column("global_noise", "mag", float, "standard deviation of all usable points"),
+        Column("local_noise", "mag", float, "standard deviation after slow changes are taken out"),
+        Column("quality", "", int, "0 (best) to 4; -1 where over 20 % of the points are unusable"),
+        Column("period", "d", float, "best period; NaN where none was sought"),
+        Column("fap", "", float, "false-alarm probability of the period"),
+        Column("excess", "sigma", float, "distance off the relation of rms and magnitude"),
+        Column("beta", "", float, "red-noise factor: 1 is white noise"),
+        Column("inverse_eta", "", float, "inverse von Neumann ratio: 0.5 is white noise"),
+        Column("iqr", "mag", float, "interquartile range"),
+        Column("stetson_j", "", float, "Stetson's J of consecutive points: 0 is white noise"),
+        Column("chi2", "", float, "reduced chi-square of a constant"),
+        Column("n", "", int, "usable points"),
+        Column("flags", "", int, "bits of core.flags.Star set in over 5 % of the points"),
+    ),
+)

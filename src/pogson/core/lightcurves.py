@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.table import Table
@@ -26,10 +27,12 @@ class LightCurves:
     flags : int64 (star, n)
         Bits of core.flags.Star.
     stars : Table
-        One row per star: id, and what else is known.
+        One row per star: id, and what else is known: x, y, ra, dec, color.
     frames : Table
-        One row per frame: frame, band, bjd_tdb, exptime, airmass.
+        One row per frame: frame, band, bjd_tdb, jd_utc, exptime, airmass.
     unit : str
+    details : mapping of name to float64 (star, n)
+        What else was measured at each point, such as x, y and sky.
     """
 
     time: Values
@@ -39,6 +42,7 @@ class LightCurves:
     stars: Table
     frames: Table
     unit: str = "electron / s"
+    details: Mapping[str, Values] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = (len(self.stars), len(self.frames))
@@ -47,6 +51,9 @@ class LightCurves:
                 raise FrameError(
                     f"{name} has shape {getattr(self, name).shape}, stars and frames give {shape}"
                 )
+        for name, values in self.details.items():
+            if values.shape != shape:
+                raise FrameError(f"{name} has shape {values.shape}, stars and frames give {shape}")
         if self.time.shape != shape[1:]:
             raise FrameError(f"time has shape {self.time.shape}, there are {shape[1]} frames")
 

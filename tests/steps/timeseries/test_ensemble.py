@@ -1,39 +1,20 @@
 """Light curves keep their gaps, and the ensemble finds what each frame did to all stars."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from astropy.table import Table
+from known_series import series
 
 from pogson.core.columns import PHOTOMETRY
-from pogson.core.errors import FrameError, NightError
+from pogson.core.errors import FrameError, NightError, SettingError
 from pogson.core.flags import Star
 from pogson.core.frame import Exposure
 from pogson.core.lightcurves import LightCurves
 from pogson.steps.timeseries.collect import collect_light_curves
+from pogson.steps.timeseries.comparison import best_of_brightest, find_near, score_comparisons
 from pogson.steps.timeseries.ensemble import compare_ensemble
-
-
-def series(seed=1, stars=40, frames=120, gaps=0.0, variable=(), amplitude=0.2, clouds=0.3, drift=False):
-    rng = np.random.default_rng(seed)
-    t = 2460000.0 + np.arange(frames) / 500
-    mag = -np.sort(rng.uniform(5, 9, stars))[::-1]
-    loss = clouds * rng.uniform(size=frames) + 0.1 * np.linspace(-1, 1, frames) ** 2
-    truth = np.repeat(mag[:, None], frames, 1)
-    for k in variable:
-        truth[k] += amplitude * np.sin(2 * np.pi * np.arange(frames) / 37)
-    expected = 10 ** (-0.4 * (truth + loss)) * 60
-    flux = expected + rng.normal(0, np.sqrt(expected + 100.0**2))
-    err = np.sqrt(np.maximum(flux, 0) + 100.0**2)
-    flux[rng.uniform(size=flux.shape) < gaps] = np.nan
-    if drift:  # no star is seen in all frames
-        for k in range(stars):
-            seen = np.abs(np.arange(frames) - frames * k / stars) < 0.6 * frames
-            flux[k, ~seen] = np.nan
-    frame = Table({"frame": [f"f{k}" for k in range(frames)], "bjd_tdb": t})
-    curves = LightCurves(
-        t, flux / 60, err / 60, np.zeros(flux.shape, np.int64), Table({"id": np.arange(1, stars + 1)}), frame
-    )
-    return curves, truth, loss
 
 
 def test_constant_stars_come_out_constant_with_pulls_one_wide():
@@ -102,6 +83,127 @@ def test_too_few_comparison_stars_are_said():
         compare_ensemble(curves, exclude=[1, 2])
 
 
+def test_the_scatter_of_constant_stars_is_the_one_expected():
+    curves, _, _ = series(stars=200, frames=300)
+    found = compare_ensemble(curves)
+    expected = np.sqrt(np.nanmean(found.mag_err**2, 1))
+    bright = expected < 1.0857 / 20
+    ratio = np.nanstd(found.mag, axis=1, ddof=1)[bright] / expected[bright]
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.02)
+    assert ratio.std() == pytest.approx(1 / np.sqrt(2 * 300), rel=0.25)
+
+
+def test_the_error_of_the_ensemble_is_in_the_error_of_its_smallest_ensembles():
+    """With two comparison stars as faint as the target, a third of the variance is the target's own."""
+    curves, truth, loss = series(stars=8, frames=400)
+    found = compare_ensemble(curves, target=5, comparisons=[6, 7])
+    pull = (found.mag[4] - truth[4] - loss.mean()) / found.mag_err[4]
+    assert np.std(pull) == pytest.approx(1.0, abs=0.07)
+    with np.errstate(invalid="ignore"):
+        own = 1.0857 * curves.flux_err[4] / curves.flux[4]
+    assert np.std((found.mag[4] - truth[4] - loss.mean()) / own) > 1.2
+
+
+def test_a_bright_variable_does_not_have_the_first_word():
+    """Weighted by its tiny errors alone, it would make all others vary and look constant itself."""
+    curves, _, loss = series(stars=30, variable=(0,), amplitude=0.5)
+    curves.flux[0] *= 100.0
+    curves.flux_err[0] *= 10.0
+    found = compare_ensemble(curves)
+    assert found.weight[0] < 1e-3
+    assert np.std(found.frame_mag - loss) < 0.003
+    w = 1 / (1.0857 * curves.flux_err / curves.flux) ** 2
+    mag = -2.5 * np.log10(curves.flux)
+    naive = (w * (mag - mag.mean(1, keepdims=True))).sum(0) / w.sum(0)
+    assert np.std(naive - loss) > 0.2
+
+
+def test_the_target_is_found_by_its_place_and_never_in_the_ensemble():
+    curves, _, _ = series()
+    x, y = curves.stars["x"][7], curves.stars["y"][7]
+    assert find_near(curves.stars, x + 0.5, y - 0.5, within=3.0)[0] == 8
+    assert find_near(curves.stars, -500.0, -500.0, within=3.0) == []
+    stars = Table({"id": [4, 5], "ra": [359.9995, 10.0], "dec": [60.0, 60.0]})
+    assert find_near(stars, 0.0005, 60.0, within=0.001, sky=True) == [4]
+    found = compare_ensemble(curves, target=8)
+    assert 8 not in found.members
+    assert found.check not in (0, 8)
+    assert found.check not in found.members
+
+
+def test_a_check_star_is_like_the_target_and_can_be_named():
+    curves, _, _ = series(stars=100)
+    bright, faint = compare_ensemble(curves, target=2), compare_ensemble(curves, target=80)
+    assert bright.check < 25
+    assert faint.check > 50
+    assert compare_ensemble(curves, target=2, check=33).check == 33
+    with pytest.raises(NightError, match="no star number 999 in the field"):
+        compare_ensemble(curves, check=999)
+
+
+def test_every_part_of_a_score_can_be_seen():
+    curves, _, _ = series(variable=(3,))
+    curves.stars["x"][11], curves.stars["y"][11] = curves.stars["x"][10] + 4, curves.stars["y"][10]
+    curves.flux[20, ::2] = np.nan
+    curves.stars["color"] = np.linspace(0.0, 2.0, 40)
+    table = score_comparisons(curves, target=1, min_coverage=0.3)
+    row = {int(n): k for k, n in enumerate(table["star"])}
+    assert 1 not in row
+    assert table["part_scatter"][row[4]] < 0.05
+    assert table["part_isolation"][row[11]] < 0.7
+    assert table["part_coverage"][row[21]] == pytest.approx(0.5, abs=0.02)
+    assert table["part_color"][row[39]] < table["part_color"][row[3]]
+    parts = [table[name] for name in table.colnames if name.startswith("part_")]
+    np.testing.assert_allclose(np.prod(parts, axis=0), table["score"])
+    assert (np.diff(table["score"]) <= 0).all()
+
+
+def test_stars_that_drift_with_their_place_have_no_say():
+    """Half the field follows a gradient that the brightest half does not."""
+    curves, _, loss = series(stars=60, frames=240, clouds=0.0)
+    drift = 0.04 * np.linspace(-1, 1, 240)
+    curves.flux[30:] *= 10 ** (-0.4 * drift)
+    found = compare_ensemble(curves)
+    assert found.weight[:30].sum() > 0.97
+    assert np.std(found.frame_mag - loss) < 0.002
+
+
+def test_twenty_of_the_forty_brightest_is_a_named_alternative():
+    curves, truth, loss = series(stars=80, variable=(0, 3))
+    found = compare_ensemble(curves, method="best 20 of 40")
+    assert len(found.members) == 20
+    assert not np.isin([1, 4], found.members).any()
+    assert np.std(found.frame_mag - loss) < 0.004
+    pull = (found.mag - truth - loss.mean()) / found.mag_err
+    pull = pull[[k for k in range(40) if k not in (0, 3)]]
+    assert np.nanstd(pull) == pytest.approx(1.0, abs=0.05)
+    best = compare_ensemble(curves)
+    assert np.mean(best.frame_mag_err) < np.mean(found.frame_mag_err)
+    with pytest.raises(SettingError, match="no method 'median'"):
+        compare_ensemble(curves, method="median")
+
+
+def test_all_combinations_of_twenty_of_forty_need_not_be_tried():
+    rng = np.random.default_rng(4)
+    mag = rng.normal(0, 0.003, (12, 200)) + np.linspace(1, 2, 12)[:, None]
+    mag[[2, 5]] += rng.normal(0, 0.05, (2, 200))
+    rows = best_of_brightest(mag, np.ones(mag.shape, bool), brightest=10, keep=8)
+    np.testing.assert_array_equal(rows, [0, 1, 3, 4, 6, 7, 8, 9])
+
+
+def test_the_order_of_the_stars_changes_nothing():
+    curves, _, _ = series()
+    turned = dataclasses.replace(
+        curves,
+        flux=curves.flux[::-1],
+        flux_err=curves.flux_err[::-1],
+        stars=curves.stars[::-1],
+    )
+    a, b = compare_ensemble(curves), compare_ensemble(turned)
+    assert set(a.members) == set(b.members)
+    np.testing.assert_allclose(a.mag, b.mag[::-1], atol=1e-6)
+
+
 def photometry(frame, band, time, stars, flux):
     values = {c.name: np.zeros(len(stars)) for c in PHOTOMETRY.columns}
     values |= {
@@ -130,6 +232,19 @@ def test_collecting_sorts_by_time_keeps_gaps_and_one_band():
         collect_light_curves(tables, band="R")
     with pytest.raises(NightError, match="no frame was measured"):
         collect_light_curves([])
+
+
+def test_a_copy_of_a_frame_counts_once_and_the_field_gives_places():
+    one = photometry("a", "V", 1.0, [1, 2], [20, 40])
+    copy = photometry("a copy", "V", 1.0, [1, 2], [20, 40])
+    other = photometry("b", "V", 1.0, [1, 2], [21, 40])
+    field = Table({"id": [1, 2, 3], "x": [5.0, 6.0, 7.0], "y": [1.0, 1.0, 1.0], "flags": [0, 4, 0]})
+    curves = collect_light_curves([one, copy, other], field)
+    assert list(curves.frames["frame"]) == ["a", "b"]
+    assert curves.flux.shape == (3, 2)
+    assert np.isnan(curves.flux[2]).all()
+    np.testing.assert_array_equal(curves.stars["x"], [5, 6, 7])
+    assert curves.details["sky"].shape == (3, 2)
 
 
 def test_shapes_must_agree():

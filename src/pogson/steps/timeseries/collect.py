@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from astropy.table import Table
+from numpy.typing import NDArray
 
 from pogson.core.errors import NightError
 from pogson.core.frame import Exposure
 from pogson.core.lightcurves import LightCurves
 
+#: what is known of each point beside its flux
+DETAILS = ("x", "y", "sky", "peak", "coverage")
 
-def collect_light_curves(photometry: Sequence[Table], *, band: str = "") -> LightCurves:
+#: what the field knows of each star
+OF_STAR = ("x", "y", "ra", "dec", "flux", "snr", "color")
+
+
+def collect_light_curves(
+    photometry: Sequence[Table], field: Table | None = None, *, band: str = ""
+) -> LightCurves:
     """Fluxes per second of all stars in all frames of a band, in order of time.
+
+    Copies of one frame (the same time, the same fluxes) count once; frames without a time come last.
 
     Parameters
     ----------
     photometry : sequence of Table
         PHOTOMETRY of each frame; meta: exposure, and aperture_correction where known.
+    field : Table, optional
+        FIELD: its positions become columns of `stars`; stars that no frame has are there as well.
     band : str
         Band; empty takes the one with the most frames.
 
@@ -27,6 +41,61 @@ def collect_light_curves(photometry: Sequence[Table], *, band: str = "") -> Ligh
     NightError
         If no frame of the band was measured.
     """
+    mine, chosen = _frames_of(photometry, band)
+    known = np.asarray(field["id"], np.int64) if field is not None else np.empty(0, np.int64)
+    ids = np.unique(np.concatenate([known, *(np.asarray(table["star"], np.int64) for table in mine)]))
+    shape = (len(ids), len(mine))
+    flux, err = np.full((2, *shape), np.nan)
+    flags = np.zeros(shape, np.int64)
+    details = {name: np.full(shape, np.nan) for name in DETAILS if name in mine[0].colnames}
+    exposures = [table.meta.get("exposure", Exposure()) for table in mine]
+    for k, (table, exposure) in enumerate(zip(mine, exposures, strict=True)):
+        at = np.searchsorted(ids, np.asarray(table["star"], np.int64))
+        correction = float(np.nan_to_num(table.meta.get("aperture_correction", 0.0)))
+        unit = 10.0 ** (-0.4 * correction) / exposure.exptime
+        flux[at, k] = np.asarray(table["flux"], float) * unit
+        err[at, k] = np.asarray(table["flux_err"], float) * unit
+        flags[at, k] = np.asarray(table["flags"], np.int64)
+        for name, values in details.items():
+            values[at, k] = np.asarray(table[name], float)
+    time = np.array([_time(table) for table in mine])
+    frames = Table(
+        {
+            "frame": [str(table["frame"][0]) for table in mine],
+            "band": [chosen] * len(mine),
+            "bjd_tdb": time,
+            "jd_utc": [exposure.jd_utc for exposure in exposures],
+            "exptime": [exposure.exptime for exposure in exposures],
+            "airmass": [exposure.airmass for exposure in exposures],
+            "fwhm": [float(table.meta.get("fwhm", np.nan)) for table in mine],
+        }
+    )
+    return LightCurves(time, flux, err, flags, _stars(ids, field), frames, details=details)
+
+
+def select_frames(curves: LightCurves, use: NDArray[np.bool_]) -> LightCurves:
+    """The same stars in some of the frames.
+
+    Parameters
+    ----------
+    curves : LightCurves
+        Light curves.
+    use : bool (n,)
+        Frames to keep.
+    """
+    return replace(
+        curves,
+        time=curves.time[use],
+        flux=curves.flux[:, use],
+        flux_err=curves.flux_err[:, use],
+        flags=curves.flags[:, use],
+        frames=curves.frames[use],
+        details={name: values[:, use] for name, values in curves.details.items()},
+    )
+
+
+def _frames_of(photometry: Sequence[Table], band: str) -> tuple[list[Table], str]:
+    """Tables of the band in order of time, each frame once."""
     bands = [str(table["band"][0]) for table in photometry if len(table)]
     if not bands:
         raise NightError("no frame was measured: there are no light curves")
@@ -34,31 +103,32 @@ def collect_light_curves(photometry: Sequence[Table], *, band: str = "") -> Ligh
     mine = [table for table in photometry if len(table) and str(table["band"][0]) == chosen]
     if not mine:
         raise NightError(f"no frame in band '{band}' was measured; bands: {', '.join(dict.fromkeys(bands))}")
-    mine.sort(key=lambda table: (_time(table), str(table["frame"][0])))
-    ids = np.unique(np.concatenate([np.asarray(table["star"], np.int64) for table in mine]))
-    shape = (len(ids), len(mine))
-    flux, err = np.full((2, *shape), np.nan)
-    flags = np.zeros(shape, np.int64)
-    for k, table in enumerate(mine):
-        at = np.searchsorted(ids, np.asarray(table["star"], np.int64))
-        exposure = table.meta.get("exposure", Exposure())
-        correction = float(np.nan_to_num(table.meta.get("aperture_correction", 0.0)))
-        unit = 10.0 ** (-0.4 * correction) / exposure.exptime
-        flux[at, k] = np.asarray(table["flux"], float) * unit
-        err[at, k] = np.asarray(table["flux_err"], float) * unit
-        flags[at, k] = np.asarray(table["flags"], np.int64)
-    time = np.array([_time(table) for table in mine])
-    exposures = [table.meta.get("exposure", Exposure()) for table in mine]
-    frames = Table(
-        {
-            "frame": [str(table["frame"][0]) for table in mine],
-            "band": [chosen] * len(mine),
-            "bjd_tdb": time,
-            "exptime": [exposure.exptime for exposure in exposures],
-            "airmass": [exposure.airmass for exposure in exposures],
-        }
+    mine.sort(key=lambda t: (np.isnan(_time(t)), np.nan_to_num(_time(t)), str(t["frame"][0])))
+    return [t for k, t in enumerate(mine) if k == 0 or not _same(t, mine[k - 1])], chosen
+
+
+def _same(a: Table, b: Table) -> bool:
+    """Two copies of one frame."""
+    return np.array_equal(_time(a), _time(b), equal_nan=True) and np.array_equal(
+        a["flux"], b["flux"], equal_nan=True
     )
-    return LightCurves(time, flux, err, flags, Table({"id": ids}), frames)
+
+
+def _stars(ids: NDArray[np.int64], field: Table | None) -> Table:
+    stars = Table({"id": ids})
+    if field is None:
+        return stars
+    at = np.searchsorted(ids, np.asarray(field["id"], np.int64))
+    for name in OF_STAR:
+        if name in field.colnames:
+            values = np.full(len(ids), np.nan)
+            values[at] = np.asarray(field[name], float)
+            stars[name] = values
+    if "flags" in field.colnames:
+        flags = np.zeros(len(ids), np.int64)
+        flags[at] = np.asarray(field["flags"], np.int64)
+        stars["flags"] = flags
+    return stars
 
 
 def _time(table: Table) -> float:

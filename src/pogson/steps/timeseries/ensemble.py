@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from astropy.table import Table
 from numpy.typing import NDArray
 
-from pogson.core.errors import NightError
-from pogson.core.flags import SPOILED, Star
+from pogson.core.errors import NightError, SettingError
 from pogson.core.lightcurves import LightCurves
 from pogson.core.units import Fraction, Sigma
+from pogson.steps.timeseries.comparison import (
+    POGSON,
+    best_of_brightest,
+    choose_number,
+    magnitudes,
+    score_comparisons,
+    usable_points,
+)
+from pogson.steps.timeseries.leastsquares import Solution, plain_ensemble, solve_ensemble
 
 Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
-POGSON = 2.5 / np.log(10.0)
+METHODS = ("least squares", "best 20 of 40")
 
 
 @dataclass(frozen=True)
@@ -30,11 +41,15 @@ class Ensemble:
     mag, mag_err : (star, n)
         ``-2.5 log10`` of these; NaN where not positive.
     frame_mag, frame_mag_err : (n,)
-        Magnitude that each frame adds to all stars, and its error.
+        Magnitude that each frame adds to all stars, and its error, which all stars of the frame share.
     weight : (star,)
         Share of each star in the ensemble; 0 for all others.
     scatter : (star,)
         Scatter of the ensemble's stars beyond their errors, magnitudes; NaN for all others.
+    comparisons : Table
+        The candidates with their scores, best first, and whether they were `used`.
+    target, check : int
+        Numbers of the target and the check star; 0: none. Neither is in the ensemble.
     """
 
     curves: LightCurves
@@ -44,36 +59,57 @@ class Ensemble:
     frame_mag_err: Values
     weight: Values
     scatter: Values
+    comparisons: Table = field(default_factory=Table)
+    target: int = 0
+    check: int = 0
+
+    @property
+    def members(self) -> Ints:
+        """Numbers of the stars of the ensemble."""
+        return np.asarray(self.curves.stars["id"], np.int64)[self.weight > 0.0]
 
 
 def compare_ensemble(
     curves: LightCurves,
     *,
+    target: int = 0,
+    check: int = 0,
     exclude: Sequence[int] = (),
+    comparisons: Sequence[int] = (),
+    method: str = "least squares",
     min_snr: Sigma = 20.0,
     min_coverage: Fraction = 0.5,
     most: int = 150,
     clip: Sigma = 5.0,
 ) -> Ensemble:
-    """Differential magnitudes against the weighted mean of all constant stars.
+    """Differential magnitudes against the weighted mean of constant stars.
 
     Minimises ``sum w (m[s, e] - m[s] - f[e])^2`` over star magnitudes and frame offsets with
     ``w = 1 / (err^2 + scatter[s]^2)``, gaps allowed. The scatter of a star is found again in each turn from
     its residuals against the ensemble without itself, so that variable stars lose their weight; a star
-    of the ensemble is compared with the others only.
+    of the ensemble is compared with the others only. The number of stars is chosen on frames held out.
 
     Parameters
     ----------
     curves : LightCurves
         Fluxes of all stars, in one band.
+    target : int
+        Number of the target, which is never in the ensemble; 0: none.
+    check : int
+        Number of the check star; 0 takes a good star that is like the target (or the ensemble) in brightness.
     exclude : sequence of int
-        Numbers of stars that must not enter the ensemble: the target, known variables.
+        Numbers of stars that must not enter the ensemble: known variables.
+    comparisons : sequence of int
+        Numbers of the stars that make the ensemble; empty chooses them.
+    method : str
+        "least squares", or "best 20 of 40": the plain mean of the 20 of the 40 brightest complete stars
+        that agree best, as AsPyLib does.
     min_snr : float
         Least median signal-to-noise ratio of a star of the ensemble.
     min_coverage : float
         Least fraction of the frames in which it was well measured.
     most : int
-        Largest number of stars; the brightest are taken.
+        Largest number of stars.
     clip : float
         Single points beyond this many of their errors are left out.
 
@@ -81,132 +117,109 @@ def compare_ensemble(
     ------
     NightError
         If fewer than two stars are fit for the ensemble.
+    SettingError
+        If there is no such method.
 
     References
     ----------
     Honeycutt 1992, PASP, 104, 435; Broeg, Fernandez & Neuhaeuser 2005, AN, 326, 134.
     """
-    members = _choose(curves, exclude, min_snr, min_coverage, most)
-    flux, err = curves.flux[members], curves.flux_err[members]
-    good = _good(curves)[members]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mag = np.where(good, -2.5 * np.log10(flux), 0.0)
-        var = np.where(good, (POGSON * err / flux) ** 2, 1.0)
-    scatter = np.zeros(len(members))
-    for _ in range(12):
-        w = np.where(good, 1.0 / (var + scatter[:, None] ** 2), 0.0)
-        star, frame = _solve(mag, w)
-        away, away_var = _without_itself(mag - star[:, None] - frame, w, var)
-        before = scatter
-        scatter = np.array([_extra(a[g], v[g]) for a, v, g in zip(away, away_var, good, strict=True)])
-        size = np.sqrt(away_var + scatter[:, None] ** 2)
-        good = good & (np.abs(away) < clip * size)
-        if np.allclose(scatter, before, atol=1e-5):
-            break
-    w = np.where(good, 1.0 / (var + scatter[:, None] ** 2), 0.0)
-    star, frame = _solve(mag, w)
-    total = w.sum(0)
-    offset = np.broadcast_to(frame, curves.flux.shape).copy()
-    weight = np.broadcast_to(total, curves.flux.shape).copy()
-    weight[members] = total - w
-    with np.errstate(invalid="ignore", divide="ignore"):
-        own = np.where(weight[members] > 0.0, w * (mag - star[:, None] - frame) / weight[members], np.nan)
-    offset[members] = frame - own
-    return _result(curves, offset, weight, frame, total, members, w, scatter)
+    if method not in METHODS:
+        raise SettingError(f"no method '{method}' of comparison; use one of: {', '.join(METHODS)}")
+    _check_numbers(curves, [n for n in (target, check, *exclude, *comparisons) if n])
+    scores = score_comparisons(
+        curves,
+        target=target,
+        exclude=[*exclude, check],
+        min_snr=min_snr,
+        min_coverage=min_coverage,
+        most=most,
+        clip=clip,
+    )
+    if not check and not comparisons:
+        check = _choose_check(curves, scores, target)
+        scores = scores[np.asarray(scores["star"]) != check]
+    good = usable_points(curves)
+    if comparisons:
+        rows = _rows(curves, [n for n in comparisons if n not in (target, check)])
+    elif method == METHODS[1]:
+        rows = _brightest(curves, good, [target, check, *exclude])
+    else:
+        ranked = [int(n) for n in scores["star"]]
+        rows = _rows(curves, ranked[: choose_number(curves, ranked, most=most, clip=clip)])
+    if len(rows) < 2:
+        raise NightError(f"{len(rows)} star(s) to compare with, 2 are needed: name more comparison stars")
+    mag, var = magnitudes(curves, rows, good[rows])
+    if method == METHODS[1]:
+        solution = plain_ensemble(mag, var, good[rows])
+    else:
+        solution = solve_ensemble(mag, var, good[rows], clip=clip)
+    scores["used"] = np.isin(np.asarray(scores["star"]), np.asarray(curves.stars["id"])[rows])
+    made = apply_ensemble(curves, solution, rows)
+    return replace(made, comparisons=scores, target=target, check=check)
 
 
-def _good(curves: LightCurves) -> NDArray[np.bool_]:
-    with np.errstate(invalid="ignore"):
-        fine = np.isfinite(curves.flux) & (curves.flux > 0.0) & (curves.flux_err > 0.0)
-        # a magnitude needs a flux well above its error
-        return fine & (curves.flux > 3.0 * curves.flux_err) & ((curves.flags & SPOILED) == 0)
+def apply_ensemble(curves: LightCurves, solution: Solution, rows: Ints) -> Ensemble:
+    """Take each frame's offset out of all stars; a star of the ensemble is compared with the others.
 
-
-def _choose(
-    curves: LightCurves, exclude: Sequence[int], min_snr: float, min_coverage: float, most: int
-) -> NDArray[np.int64]:
-    good = _good(curves)
-    rows = good.mean(1) >= min_coverage
-    rows &= ~np.isin(np.asarray(curves.stars["id"]), list(exclude))
-    rows &= ((curves.flags & int(Star.VARIABLE)) == 0).all(1)
-    snr = np.zeros(len(good))
-    for k in np.flatnonzero(rows):
-        snr[k] = np.median(curves.flux[k, good[k]] / curves.flux_err[k, good[k]])
-    rows &= snr >= min_snr
-    chosen = np.flatnonzero(rows)
-    chosen = chosen[np.argsort(-snr[chosen], kind="stable")][:most]
-    if len(chosen) < 2:
-        raise NightError(
-            f"{len(chosen)} star(s) fit for comparison, 2 are needed: lower min_snr ({min_snr:g}) or "
-            f"min_coverage ({min_coverage:g})"
-        )
-    return np.sort(chosen)
-
-
-def _solve(mag: Values, w: Values) -> tuple[Values, Values]:
-    """Star magnitudes and frame offsets (their mean is 0), by least squares; frames are eliminated."""
-    total = np.maximum(w.sum(0), 1e-300)
-    share = w / total
-    normal = np.diag(w.sum(1)) - share @ w.T
-    right = (w * (mag - (share * mag).sum(0))).sum(1)
-    # a shift of all stars against all frames is free
-    n = len(mag)
-    normal += w.sum() / n**2
-    star = np.linalg.lstsq(normal, right, rcond=None)[0]
-    frame = np.where(w.sum(0) > 0.0, (share * (mag - star[:, None])).sum(0), np.nan)
-    middle = float(np.nanmean(frame))
-    return star + middle, frame - middle
-
-
-def _without_itself(residual: Values, w: Values, var: Values) -> tuple[Values, Values]:
-    """Residuals against the ensemble without the star, and their variance (without its scatter)."""
-    rest = w.sum(0) - w
-    with np.errstate(invalid="ignore", divide="ignore"):
-        away = residual * w.sum(0) / rest
-        return np.nan_to_num(away), np.where(rest > 0.0, var + 1.0 / rest, 1e6)
-
-
-def _extra(residual: Values, var: Values) -> float:
-    """Scatter s with ``sum(r^2 / (var + s^2)) = n - 1``."""
-    n = len(residual)
-    if n < 3 or np.sum(residual**2 / var) <= n - 1:
-        return 0.0
-    low, high = 0.0, float(np.sqrt(np.sum(residual**2) / (n - 1)))
-    for _ in range(30):
-        middle = 0.5 * (low + high)
-        more = np.sum(residual**2 / (var + middle**2)) > n - 1
-        low, high = (middle, high) if more else (low, middle)
-    return 0.5 * (low + high)
-
-
-def _result(
-    curves: LightCurves,
-    offset: Values,
-    weight: Values,
-    frame: Values,
-    total: Values,
-    members: NDArray[np.int64],
-    w: Values,
-    scatter: Values,
-) -> Ensemble:
+    Parameters
+    ----------
+    curves : LightCurves
+        Fluxes of all stars.
+    solution : Solution
+        Of the stars of the ensemble.
+    rows : (s,)
+        Their rows.
+    """
+    total = solution.w.sum(0)
+    shape = curves.flux.shape
+    offset = np.broadcast_to(solution.frame, shape).copy()
+    variance = np.broadcast_to(solution.frame_var, shape).copy()
+    own = np.where(solution.w > 0.0, solution.away * solution.w / np.where(total > 0.0, total, 1.0), 0.0)
+    offset[rows] = np.where(np.isnan(solution.others_var), np.nan, solution.frame - own)
+    variance[rows] = solution.others_var
     with np.errstate(invalid="ignore", divide="ignore"):
         factor = 10.0 ** (0.4 * offset)
-        offset_err = np.where(weight > 0.0, 1.0 / np.sqrt(weight), np.nan)
         flux = curves.flux * factor
-        flux_err = np.hypot(curves.flux_err * factor, flux * offset_err / POGSON)
+        flux_err = np.sqrt((curves.flux_err * factor) ** 2 + (flux / POGSON) ** 2 * variance)
         positive = np.where(flux > 0.0, flux, np.nan)
         mag, mag_err = -2.5 * np.log10(positive), POGSON * flux_err / positive
-        frame_err = np.where(total > 0.0, 1.0 / np.sqrt(total), np.nan)
-    share, extra = np.zeros(len(flux)), np.full(len(flux), np.nan)
-    share[members] = w.sum(1) / w.sum()
-    extra[members] = scatter
-    relative = LightCurves(
-        curves.time,
-        flux,
-        flux_err,
-        curves.flags,
-        curves.stars,
-        curves.frames,
-        unit="electron / s, mean frame",
-    )
-    return Ensemble(relative, mag, mag_err, frame, frame_err, share, extra)
+    weight, scatter = np.zeros(len(flux)), np.full(len(flux), np.nan)
+    weight[rows], scatter[rows] = solution.weight, solution.scatter
+    relative = replace(curves, flux=flux, flux_err=flux_err, unit=f"{curves.unit}, mean frame")
+    return Ensemble(relative, mag, mag_err, solution.frame, np.sqrt(solution.frame_var), weight, scatter)
+
+
+def _check_numbers(curves: LightCurves, numbers: Sequence[int]) -> None:
+    known = set(np.asarray(curves.stars["id"]).tolist())
+    strange = [str(n) for n in numbers if n not in known]
+    if strange:
+        raise NightError(f"no star number {', '.join(strange)} in the field; numbers are in stars.ecsv")
+
+
+def _rows(curves: LightCurves, stars: Sequence[int]) -> Ints:
+    ids = np.asarray(curves.stars["id"], np.int64)
+    return np.flatnonzero(np.isin(ids, list(stars)))
+
+
+def _brightest(curves: LightCurves, good: Mask, exclude: Sequence[int]) -> Ints:
+    others = np.flatnonzero(~np.isin(np.asarray(curves.stars["id"]), list(exclude)))
+    mag, _ = magnitudes(curves, others, good[others])
+    return np.sort(others[best_of_brightest(mag, good[others])])
+
+
+def _choose_check(curves: LightCurves, scores: Table, target: int) -> int:
+    """A good star like the target; none where the ensemble could not spare one."""
+    if len(scores) < 4:
+        return 0
+    fine = np.asarray(scores["part_scatter"] * scores["part_isolation"] * scores["part_coverage"])
+    snr = np.asarray(scores["snr"], float)
+    like = float(np.median(snr))
+    if target:
+        row = curves.row(target)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            known = curves.flux[row] / curves.flux_err[row]
+        if np.isfinite(known).any():
+            like = float(np.nanmedian(known))
+    apart = np.abs(np.log(snr / max(like, 1e-3)))
+    return int(scores["star"][int(np.argmax(fine * np.exp(-apart)))])
