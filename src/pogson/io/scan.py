@@ -55,6 +55,16 @@ class Scan:
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def unread(self) -> tuple[tuple[str, str], ...]:
+        """Images that could not be read, and why: `skipped` without what is no FITS file."""
+        return tuple((path, reason) for path, reason in self.skipped if Path(path).is_file())
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """What lies beside the images: worth a note, no failure."""
+        return tuple(reason for path, reason in self.skipped if not Path(path).is_file())
+
 
 def scan_folder(
     folder: str | Path,

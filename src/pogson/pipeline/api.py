@@ -42,11 +42,12 @@ def scan_frames(folder: str | Path, *, settings: Settings | None = None) -> Tabl
     Returns
     -------
     Table
-        FRAMES; meta holds `scan` (the exposures), `skipped` and `notes`.
+        FRAMES; meta holds `scan` (the exposures), `skipped` (images that could not be read, and why),
+        `others` (what is no image) and `notes`.
     """
     scan = scan_folder(folder, overrides=(settings or Settings()).facts)
     table = frames_table([], [], {}, scan.exposures, [], [])
-    table.meta |= {"scan": scan, "skipped": scan.skipped, "notes": scan.notes}
+    table.meta |= {"scan": scan, "skipped": scan.unread, "others": scan.others, "notes": scan.notes}
     return table
 
 
@@ -115,8 +116,7 @@ def calibrate_night(
     outcomes = map_frames(
         task, night.lights, name=lambda e: e.path, stage="calibrating", workers=workers, progress=progress
     )
-    unread = [(p, reason) for p, reason in scan.skipped if Path(p).is_file()]
-    failed = [*(Failure(p, f"{p}: {reason}") for p, reason in unread), *night.failures]
+    failed = [*(Failure(p, f"{p}: {reason}") for p, reason in scan.unread), *night.failures]
     facts = {
         "summary": [f"{folder}: {len(night.lights)} light frames calibrated"],
         "started": started,

@@ -9,6 +9,7 @@ from pogson.io.files import write_atomic
 from pogson.io.tables import read_table
 from pogson.pipeline.api import open_frame
 from pogson.pipeline.pictures import color_pairs, plot_diagram
+from pogson.pipeline.project import need_run
 from pogson.pipeline.settings import Settings
 from pogson.plots.products import figure_detection
 from pogson.plots.style import to_png
@@ -30,6 +31,7 @@ def draw_diagram(run: str, out: str, *, color: str | None = None, mag: str | Non
     SettingError
         If the run lacks the bands.
     """
+    need_run(run)
     stars = read_table(Path(run) / "stars.ecsv")
     bands = [c.removeprefix("n_") for c in stars.colnames if c.startswith("n_")]
     pairs = color_pairs(bands)
@@ -39,7 +41,6 @@ def draw_diagram(run: str, out: str, *, color: str | None = None, mag: str | Non
     wanted = [blue, red, *([mag] if mag else [])]
     lacking = [band for band in wanted if band not in bands]
     if lacking or not dash:
-        raise SettingError(
-            f"{run}: --color {color} --mag {mag}: there is no {', '.join(lacking)}; bands: {', '.join(bands)}"
-        )
+        asked = f"no band {', '.join(lacking)}" if dash else f"'{color}' is no colour such as B-V"
+        raise SettingError(f"{run}: {asked}; bands: {', '.join(bands)}")
     plot_diagram(stars, color=f"{blue}-{red}", mag=mag or blue, path=out)

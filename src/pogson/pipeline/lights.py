@@ -142,8 +142,11 @@ class Workshop:
             Map of a frame taken near this one.
         """
         detected = self.detect(exposure)
+        options = {k: v for k, v in self.settings.of("match").items() if k == "radius"}
         try:
-            transform: Transform | MatchFailure = match_stars(detected.stars, reference, guess=guess)
+            transform: Transform | MatchFailure = match_stars(
+                detected.stars, reference, guess=guess, **options
+            )
         except MatchError as error:
             transform = MatchFailure(str(error))
         return self.measure(detected, field, field_key, transform)

@@ -78,6 +78,23 @@ class Project:
                 remove(folder)
 
 
+def need_run(folder: str | Path) -> None:
+    """Refuse a folder that does not hold the products of a run.
+
+    Raises
+    ------
+    FileError
+        Which says what to do.
+    """
+    lacks = [
+        name for name in ("run.json", "frames.ecsv", "stars.ecsv") if not (Path(folder) / name).is_file()
+    ]
+    if lacks:
+        raise FileError(
+            f"{folder}: holds no {lacks[0]}: not the folder of a finished run; give the --out of one"
+        )
+
+
 def open_project(folder: str | Path, *, night: str | Path | None = None, overwrite: bool = False) -> Project:
     """Make or take over an output folder.
 

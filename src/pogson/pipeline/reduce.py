@@ -11,6 +11,7 @@ from astropy.table import Table
 from pogson.core.errors import NightError
 from pogson.core.frame import Exposure, Frame
 from pogson.core.transform import Transform
+from pogson.core.units import Pixels
 from pogson.pipeline.cache import Cache
 from pogson.pipeline.lights import Detected, Measured, Workshop, key_of_field
 from pogson.pipeline.night import Night
@@ -101,8 +102,9 @@ def reduce_lights(
     if not detected:
         raise NightError(f"none of {len(survey)} light frames could be read; the first: {failures[0].reason}")
     tables = [d.stars for d in detected]
-    best, transforms = align_lights(detected)
-    options = {k: v for k, v in settings.of("match").items() if k != "radius"}
+    matching = settings.of("match")
+    best, transforms = align_lights(detected, **{k: v for k, v in matching.items() if k == "radius"})
+    options = {k: v for k, v in matching.items() if k != "radius"}
     field = locate(make_field(tables, transforms, best, **options), detected[best].exposure)
     field.meta["psf"] = detected[best].psf
     posters = _choose_posters(shop, detected, transforms)
@@ -127,7 +129,7 @@ def reduce_lights(
 
 
 def align_lights(
-    detected: Sequence[Detected],
+    detected: Sequence[Detected], *, radius: Pixels = 2.0
 ) -> tuple[int, list[Transform | MatchFailure]]:
     """The reference frame and the maps to all others: the frame to which most others fit.
 
@@ -149,7 +151,7 @@ def align_lights(
     found: list[tuple[int, list[Transform | MatchFailure]]] = []
     while left and len(found) < TRIES:
         best = left[choose_reference([tables[i] for i in left])]
-        found.append((best, align_frames(tables, best)))
+        found.append((best, align_frames(tables, best, radius=radius)))
         fits = [isinstance(t, Transform) for t in found[-1][1]]
         if 2 * sum(fits) > len(fits):
             break

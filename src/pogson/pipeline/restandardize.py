@@ -15,6 +15,7 @@ from pogson.io.files import make_folder
 from pogson.io.tables import read_table, write_table
 from pogson.pipeline.coordinates import epoch_of
 from pogson.pipeline.products import photometry_table
+from pogson.pipeline.project import need_run
 from pogson.pipeline.report_format import with_error
 from pogson.pipeline.settings import Settings
 from pogson.steps.match.crossmatch import crossmatch
@@ -35,6 +36,7 @@ def standardize_again(
     source, target = Path(run), Path(out)
     if target.resolve() == source.resolve():
         raise SettingError(f"{out}: is the folder of the run itself, which is kept; choose another --out")
+    need_run(source)
     reference = read_catalog(catalog, columns=settings.catalog_columns)
     frames = read_table(source / "frames.ecsv")
     stars = read_table(source / "stars.ecsv")

@@ -238,7 +238,7 @@ def _write(
         tables.frames,
         drawn,
         provenance,
-        work.unread,
+        work.scan.unread,
         work.located,
     )
     write_atomic(project.path("report.html"), make_report(report).encode())

@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import inf
 from typing import Any
 
 from pogson.core.errors import FileError, SettingError
 from pogson.io.files import read_text
+from pogson.pipeline.facts import FACTS
 from pogson.pipeline.step import Setting, nearest
 from pogson.pipeline.steps import STEPS
-
-#: Facts about the telescope that win over the header, by section: name -> (type, unit, what it is).
-FACTS: dict[str, dict[str, tuple[type, str, str]]] = {
-    "camera": {
-        "gain": (float, "electron/ADU", "gain"),
-        "gain_err": (float, "electron/ADU", "error of the gain, 1 sigma"),
-        "read_noise": (float, "electron", "read noise"),
-        "read_noise_err": (float, "electron", "error of the read noise, 1 sigma"),
-        "saturation": (float, "ADU", "raw level at which a pixel is saturated"),
-        "linearity": (float, "ADU", "raw level above which the camera is not linear"),
-        "pixel_scale": (float, "arcsec/px", "size of a pixel on the sky"),
-        "bayer": (str, "", "colour mosaic, such as RGGB"),
-    },
-    "site": {
-        "latitude": (float, "deg", "north positive"),
-        "longitude": (float, "deg", "east positive"),
-        "height": (float, "m", "above sea level"),
-        "name": (str, "", "name of the site"),
-        "diameter": (float, "m", "aperture of the telescope (for scintillation)"),
-    },
-    "time": {
-        "reference": (str, "", "what the header's time marks: start, mid or end"),
-        "utc_offset_hours": (float, "h", "local time minus UTC, where the header's time is local"),
-    },
-}
 
 #: What [catalog.columns] may name, beside mag_<band> and mag_<band>_err.
 CATALOG_COLUMNS = ("id", "ra", "dec", "pmra", "pmdec", "unit", "epoch")
 
 #: Sections whose keys the user chooses.
 FREE = {
-    "bands": 'what a filter name stands for: "Luminance Pro" = "L"',
-    "catalog.columns": 'which column is what: mag_V = "my V", mag_V_err = "my sigma V"',
+    "bands": ("What a filter name stands for.", ['"Luminance Pro" = "L"']),
+    "catalog.columns": (
+        "Which column of the catalogue is what.",
+        ['mag_V = "my V"', 'mag_V_err = "my sigma V"'],
+    ),
 }
 
 
@@ -157,8 +135,7 @@ def _parse_word(section: str, name: str, text: str) -> Any:
             raise SettingError(f"[{section}] has no setting '{name}'{nearest(name, settings)}")
         return settings[name].parse(text, f"[{section}] {name}")
     if section in FACTS and name in FACTS[section]:
-        kind = FACTS[section][name][0]
-        return Setting(name, kind, "", None, "").parse(text, f"[{section}] {name}")
+        return FACTS[section][name].setting.parse(text, f"[{section}] {name}")
     return text
 
 
@@ -167,27 +144,8 @@ def _check_facts(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if name not in FACTS[section]:
             raise SettingError(f"[{section}] has no setting '{name}'{nearest(name, FACTS[section])}")
-        kind, unit, about = FACTS[section][name]
-        checked[name] = Setting(name, kind, unit, None, about).check(value, f"[{section}] {name}")
-        possible, words = _POSSIBLE.get(name, (None, ""))
-        if possible is not None and not possible(checked[name]):
-            raise SettingError(f"[{section}] {name} must be {words}, got {value!r}")
+        checked[name] = FACTS[section][name].check(value, f"[{section}] {name}")
     return checked
-
-
-_POSITIVE = (lambda v: 0 < v < inf, "above 0")
-_NOT_NEGATIVE = (lambda v: 0 <= v < inf, "0 or more")
-
-#: what a fact may be: name -> (test, words)
-_POSSIBLE: dict[str, tuple[Callable[[Any], bool], str]] = {
-    **dict.fromkeys(("gain", "saturation", "linearity", "pixel_scale", "diameter"), _POSITIVE),
-    **dict.fromkeys(("gain_err", "read_noise", "read_noise_err"), _NOT_NEGATIVE),
-    "bayer": (lambda v: v.upper() in ("", "RGGB", "BGGR", "GRBG", "GBRG"), "RGGB, BGGR, GRBG or GBRG"),
-    "latitude": (lambda v: -90 <= v <= 90, "from -90 to 90, north positive"),
-    "longitude": (lambda v: -180 <= v <= 360, "from -180 to 360, east positive"),
-    "reference": (lambda v: v in ("start", "mid", "end"), "start, mid or end"),
-    "utc_offset_hours": (lambda v: -14 <= v <= 14, "from -14 to 14"),
-}
 
 
 def _check_catalog(values: Mapping[str, Any]) -> dict[str, str]:
@@ -208,30 +166,26 @@ def _check_catalog(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def default_toml() -> str:
-    """A commented settings file in which every setting stands at its default."""
+    """A commented settings file: every setting at its default, every fact with an example."""
     lines = [
-        "# Settings of pogson. Every line that starts with '#' and a name shows a default:",
+        "# Settings of pogson. In the first sections each line shows a default, in the last ones an example:",
         "# take the '#' away and change the value. What is not here keeps its default.",
         "",
     ]
     for name, step in STEPS.items():
         lines += [f"[{name}]", f"# {step.summary}"]
-        for setting in step.settings.values():
-            unit = f" [{setting.unit}]" if setting.unit else ""
-            lines += [f"# {setting.name} = {_toml(setting.default)}  #{unit} {setting.about}".rstrip()]
-        lines.append("")
+        lines += [_line(s, _toml(s.default)) for s in step.settings.values()] + [""]
     for section, facts in FACTS.items():
-        lines += [
-            f"[{section}]",
-            "# Facts that win over the header; without a line here the header is asked.",
-        ]
-        for name, (kind, unit, about) in facts.items():
-            example = '""' if kind is str else ""
-            lines.append(f"# {name} = {example}  # {f'[{unit}] ' if unit else ''}{about}")
-        lines.append("")
-    for section, about in FREE.items():
-        lines += [f"[{section}]", f"# {about}", ""]
+        lines += [f"[{section}]", "# These win over the header; without a line here the header is asked."]
+        lines += [_line(fact.setting, fact.example) for fact in facts.values()] + [""]
+    for section, (about, examples) in FREE.items():
+        lines += [f"[{section}]", f"# {about}", *(f"# {example}" for example in examples), ""]
     return "\n".join(lines)
+
+
+def _line(setting: Setting, value: str) -> str:
+    unit = f"[{setting.unit}] " if setting.unit else ""
+    return f"# {setting.name} = {value}  # {unit}{setting.about}".rstrip(" #")
 
 
 def _toml(value: Any) -> str:

@@ -6,12 +6,14 @@ import json
 from dataclasses import fields
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
 
 from pogson.core.errors import FileError
 from pogson.core.flags import Pixel
+from pogson.core.frame import Site
 from pogson.io.catalogs import read_catalog
 from pogson.io.files import read_text
 from pogson.io.fits import read_raw
@@ -29,14 +31,14 @@ def describe_frame(path: Path, settings: Settings) -> list[str]:
     exposure = raw.exposure
     lines = [str(path)]
     for field in fields(exposure):
-        value = getattr(exposure, field.name)
-        known = value not in ("", None) and not (isinstance(value, float) and not isfinite(value))
-        if field.name not in HIDDEN and known:
-            lines.append(f"  {field.name:<16} {value!s:<28} {exposure.sources.get(field.name, '')}".rstrip())
+        words = _words(getattr(exposure, field.name))
+        if field.name not in HIDDEN and words:
+            lines.append(f"  {field.name:<16} {words:<28} {exposure.sources.get(field.name, '')}".rstrip())
+    unit = "electron" if exposure.sources.get("gain", "").startswith("BUNIT") else "ADU"
     adu = raw.adu()
     low, middle, high = np.nanpercentile(adu, [1, 50, 99])
     lines.append(
-        f"  pixels           {adu.shape[1]} x {adu.shape[0]}, ADU: min {np.nanmin(adu):g}, 1 % {low:g}, "
+        f"  pixels           {adu.shape[1]} x {adu.shape[0]}, {unit}: min {np.nanmin(adu):g}, 1 % {low:g}, "
         f"median {middle:g}, 99 % {high:g}, max {np.nanmax(adu):g}"
     )
     if exposure.kind == "light" or exposure.reduced:
@@ -46,6 +48,18 @@ def describe_frame(path: Path, settings: Settings) -> list[str]:
         lines.append(f"  median error     {float(np.sqrt(np.nanmedian(frame.variance))):.2f} {frame.unit}")
     lines += [f"  note             {note}" for note in exposure.notes]
     return lines
+
+
+def _words(value: Any) -> str:
+    """A value of an exposure in words; empty where it is not known."""
+    if isinstance(value, Site):
+        known = ((n, getattr(value, n)) for n in ("name", "latitude", "longitude", "height"))
+        return ", ".join(f"{n} {_words(v)}" for n, v in known if _words(v))
+    if isinstance(value, float):
+        return f"{value:.12g}" if isfinite(value) else ""
+    if isinstance(value, tuple):
+        return ", ".join(_words(v) for v in value)
+    return "" if value is None else str(value)
 
 
 def describe_run(folder: Path) -> list[str]:

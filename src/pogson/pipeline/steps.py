@@ -10,8 +10,8 @@ STEPS: dict[str, Step] = {
         Step("calibrate", "pogson.steps.calibrate.correct:calibrate_frame"),
         Step("detect", "pogson.steps.detect.find:detect_stars"),
         Step("judge", "pogson.steps.inspect.judge:judge_frames"),
-        Step("match", "pogson.steps.match.field:match_frames"),
+        Step("match", "pogson.steps.match.field:match_frames", ("names", "reference")),
         Step("measure", "pogson.steps.measure.aperture:measure_aperture", ("at", "fwhm")),
-        Step("standardize", "pogson.steps.standardize.zeropoint:fit_zero_points"),
+        Step("standardize", "pogson.steps.standardize.zeropoint:fit_zero_points", ("pixel_scale",)),
     )
 }

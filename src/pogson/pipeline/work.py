@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from astropy.table import Table
@@ -40,14 +39,9 @@ class Work:
     done: Calibrated
 
     @property
-    def unread(self) -> list[tuple[str, str]]:
-        """Images that could not be read at all, and why."""
-        return [(path, reason) for path, reason in self.scan.skipped if Path(path).is_file()]
-
-    @property
     def failures(self) -> tuple[Failure, ...]:
         """Every image that could not be used."""
-        unread = (Failure(path, f"{path}: {reason}") for path, reason in self.unread)
+        unread = (Failure(path, f"{path}: {reason}") for path, reason in self.scan.unread)
         return (*unread, *self.ready.failures, *self.reduced.failures)
 
     @property
@@ -65,19 +59,17 @@ class Work:
         others = (*self.ready.others, *(e for e in self.ready.lights if e.path in lost))
         lights, done = self.reduced.lights, self.done
         return Tables(
-            frames_table(lights, done.verdicts, done.transparency, others, tried, self.unread),
+            frames_table(lights, done.verdicts, done.transparency, others, tried, self.scan.unread),
             photometry_table(done.photometry),
         )
 
     def provenance(self) -> dict[str, Any]:
         """Inputs, what was done with them, and what failed."""
-        # what lies in the folder beside the images: worth a note, no failure
-        other = [f"{path}: {reason}" for path, reason in self.scan.skipped if not Path(path).is_file()]
         reference = self.reduced.lights[self.reduced.reference].detected.exposure.path
         return {
             "night": self.night,
             "inputs": describe_inputs(self.scan.exposures),
-            "notes": [*self.notes, *other, *self.located.notes, *self.done.notes],
+            "notes": [*self.notes, *self.scan.others, *self.located.notes, *self.done.notes],
             "frames_failed": [{"path": f.item, "reason": f.reason} for f in self.failures],
             "frames_rejected": [
                 {"path": m.detected.exposure.path, "reasons": list(v.reasons)}

@@ -35,6 +35,7 @@ Examples:
   pogson simulate --out night                       a night to try it on
 
 Exit codes: 0 all good; 3 finished, but some frames failed; 2 wrong use; 1 nothing was produced.
+
 Settings: `pogson new` writes a pogson.toml; give it with --config.
 """
 
@@ -72,7 +73,12 @@ class Verbs(click.Group):
             formatter.write_dl([(name, about) for name, (_, about) in VERBS.items()])
 
 
-@click.group(cls=Verbs, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Verbs,
+    epilog=EXAMPLES,
+    subcommand_metavar="VERB ...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, "-V", "--version")
 def pogson() -> None:
     """A night of CCD or CMOS frames in; calibrated magnitudes with proven error bars out.

@@ -34,9 +34,8 @@ def workers_option(what: str) -> Callable[[F], F]:
         "--workers",
         type=click.IntRange(0),
         default=0,
-        show_default="all processors",
         metavar="N",
-        help=what,
+        help=f"{what.rstrip('.')}; 0 takes all processors.",
     )
 
 

@@ -23,12 +23,12 @@ def command(
     config: str | None,
     words: tuple[str, ...],
 ) -> int:
-    r"""Draw WHAT: a frame, or the colour-magnitude diagram of the run in a folder.
+    """Draw WHAT: a frame, or the colour-magnitude diagram of the run in a folder.
 
     \b
     pogson plot frame.fits --stars --out frame.png
     pogson plot OUT --color g-r --mag g --out cmd.png
-    """
+    """  # noqa: D301 (click wants the real character \b)
     from pathlib import Path
 
     from pogson.pipeline.draw import draw_diagram, draw_frame

@@ -39,7 +39,7 @@ def command(
     config: str | None,
     words: tuple[str, ...],
 ) -> int:
-    r"""Reduce the folder NIGHT: raw frames in, calibrated magnitudes and a report out.
+    """Reduce the folder NIGHT: raw frames in, calibrated magnitudes and a report out.
 
     NIGHT holds the frames of a night in any order: lights, and whatever bias, dark and flat frames there
     are. Kinds, bands, times and the camera are read from the headers, else measured from the frames; what
@@ -56,7 +56,7 @@ def command(
 
     A run that was stopped is picked up again by the same command. Exit code 3 means: finished, but some
     frames failed; the summary names them.
-    """
+    """  # noqa: D301 (click wants the real character \b)
     settings = read_options(config, words)
     with TerminalProgress(quiet) as progress:
         from pogson.pipeline.run import run

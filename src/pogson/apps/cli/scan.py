@@ -43,6 +43,8 @@ def command(night: str, out: str | None, config: str | None, words: tuple[str, .
         print_table(frames, COLUMNS)
     for note in frames.meta["notes"]:
         click.echo(f"note: {note}")
+    for reason in frames.meta["others"]:
+        click.echo(f"note: {reason}")
     for path, reason in frames.meta["skipped"]:
         click.echo(f"not read: {path}: {reason}", err=True)
     return 3 if frames.meta["skipped"] else 0

@@ -18,11 +18,10 @@ def command(recipe: str | None, out: str, workers: int) -> int:
     RECIPE is a TOML file with sections [detector], [telescope], [site], [sky], [bands], [field], [night]
     and [calibration]; without one, a star cluster is observed in g and r.
     """
-    from pogson.pipeline.settings import parse_toml
-    from pogson.pipeline.simulated import write_night
+    from pogson.pipeline.simulated import read_recipe, write_night
 
     with TerminalProgress() as progress:
-        night = write_night(parse_toml(recipe), out, workers=workers, progress=progress)
+        night = write_night(read_recipe(recipe), out, workers=workers, progress=progress)
     click.echo(f"{out}: {len(night.names)} frames of {len(night.stars)} stars; the truth is in {out}/truth")
     click.echo(f"reduce it: pogson run {out} --catalog {out}/catalog.csv --out OUT")
     return 0
