@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from pogson.core.frame import Image
-from pogson.steps.calibrate.noise import box_values, robust_variance
+from pogson.steps.calibrate.noise import box_medians, box_values, robust_variance
 
 _BOX = 32
 _BOXES = 400  # of one frame; 400 x 1024 pixels give a gain to 0.3 % from one pair
@@ -60,7 +60,7 @@ def pair_points(first: NDArray[np.float32], second: NDArray[np.float32]) -> tupl
     cancels. With k the scale, ``variance = var(f1 - k f2) / (1 + k^2)`` belongs to the
     level ``(S1 + k^2 S2) / (1 + k^2)``.
     """
-    m1, m2 = (np.nanmedian(f, axis=1).astype(np.float64) for f in (first, second))
+    m1, m2 = (box_medians(f)[:, 0].astype(np.float64) for f in (first, second))
     with np.errstate(divide="ignore", invalid="ignore"):
         k = np.where(np.abs(m2) > 0.0, m1 / m2, 1.0)
     k = np.where((k > 0.5) & (k < 2.0), k, 1.0)
