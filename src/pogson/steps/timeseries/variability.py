@@ -1,0 +1,174 @@
+"""Find the stars that vary more than stars of their brightness do."""
+
+from __future__ import annotations
+
+import numpy as np
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from pogson.core.columns import VARIABILITY
+from pogson.core.flags import SPOILED, Star
+from pogson.core.units import Fraction
+from pogson.steps.timeseries.ensemble import Ensemble
+from pogson.steps.timeseries.indices import (
+    interquartile_range,
+    inverse_von_neumann,
+    reduced_chi_square,
+    stetson_j,
+)
+from pogson.steps.timeseries.noise import (
+    isolated_outliers,
+    local_noise,
+    red_noise_factor,
+    standard_deviation,
+    weighted_mean,
+)
+
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+#: stars of like brightness that say what is normal
+NEIGHBORS = 60
+
+#: what puts a star's variation in doubt
+DOUBTFUL = int(Star.NEIGHBOR | Star.BLENDED | Star.EDGE | Star.SATURATED)
+
+
+def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, local_window: int = 11) -> Table:
+    """Mean magnitude, noise and indices of variability of every star, and its rank.
+
+    A star's rank comes from `excess`: how far the logarithm of rms / expected rms is above that of the
+    stars of its brightness, in units of their spread, red noise of the night included. Stars with light of
+    neighbours, at the edge, or saturated in over 5 % of their points follow after all others; those with a
+    quality of -1 have no rank (0).
+
+    `quality` is -1 where more than `max_unusable` of the frames have no usable point. Else it is the
+    number of faults of these four: over 5 % of the points unusable; local noise over 1.3 times the
+    expected one; over 1 % of the points isolated outliers; doubtful by neighbours, edge or saturation
+    in over 5 % of the points. A variation slower than the boxcar is no fault.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Differential magnitudes.
+    max_unusable : float
+        Above this fraction of unusable points a star has quality -1 and no rank.
+    local_window : int
+        Points of the boxcar for the local noise.
+
+    Returns
+    -------
+    Table
+        VARIABILITY, one row per star in the ensemble's order; period and fap are NaN.
+
+    References
+    ----------
+    Sokolovsky et al. 2017, MNRAS 464, 274.
+    """
+    curves = ensemble.curves
+    usable = np.isfinite(ensemble.mag) & ((curves.flags & SPOILED) == 0)
+    mag, err = np.where(usable, ensemble.mag, np.nan), np.where(usable, ensemble.mag_err, np.nan)
+    wild = isolated_outliers(mag, err)
+    calm = np.where(wild, np.nan, mag)
+    n = usable.sum(1)
+    mean, rms = weighted_mean(calm, err), standard_deviation(calm)
+    expected = _quadratic_mean(np.where(wild, np.nan, err))
+    local = local_noise(calm, window=local_window)
+    doubt = _doubtful(curves.flags, usable)
+    frames = max(mag.shape[1], 1)
+    unusable = 1.0 - n / frames
+    faults = (unusable > 0.05).astype(int) + (wild.sum(1) > 0.01 * frames) + (doubt != 0)
+    with np.errstate(invalid="ignore"):
+        faults = faults + (local > 1.3 * expected)
+    quality = np.where(unusable > max_unusable, -1, faults)
+    excess = stand_off(mean, rms, expected, n, quality >= 0)
+    nothing = np.full(len(n), np.nan)
+    return VARIABILITY.table(
+        star=np.asarray(curves.stars["id"], np.int64),
+        role=_roles(ensemble),
+        rank=_rank(excess, doubt, quality),
+        mag=mean,
+        rms=rms,
+        expected_rms=expected,
+        global_noise=standard_deviation(mag),
+        local_noise=local,
+        quality=quality,
+        period=nothing,
+        fap=nothing,
+        excess=excess,
+        beta=red_noise_factor(calm),
+        inverse_eta=inverse_von_neumann(calm),
+        iqr=interquartile_range(mag),
+        stetson_j=stetson_j(calm, err, mean, curves.time),
+        chi2=reduced_chi_square(calm, err, mean),
+        n=n,
+        flags=doubt,
+    )
+
+
+def stand_off(mag: Values, rms: Values, expected: Values, n: NDArray[np.int64], use: Mask) -> Values:
+    """How far each star's rms is above that of the stars of its brightness, in units of their spread.
+
+    The spread is that of ln(rms / expected) among the 60 stars nearest in brightness, from the median
+    absolute deviation, at least the 1 / sqrt(2 n) of white noise.
+
+    Parameters
+    ----------
+    mag, rms, expected : (star,)
+        Mean magnitude, standard deviation, and that which the errors lead to expect.
+    n : int (star,)
+        Usable points.
+    use : bool (star,)
+        Stars that say what is normal.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.log(rms / expected)
+    known = np.isfinite(ratio) & np.isfinite(mag) & (n > 2)
+    rows = np.flatnonzero(known & use)
+    excess = np.full(len(mag), np.nan)
+    if len(rows) < 5:
+        # too few to say what is normal: white noise is
+        excess[known] = ratio[known] * np.sqrt(2.0 * n[known])
+        return excess
+    rows = rows[np.argsort(mag[rows], kind="stable")]
+    width = min(NEIGHBORS, len(rows))
+    windows = np.lib.stride_tricks.sliding_window_view(ratio[rows], width)
+    middle = np.median(windows, 1)
+    spread = 1.4826 * np.median(np.abs(windows - middle[:, None]), 1)
+    place = np.searchsorted(mag[rows], mag[known])
+    at = np.clip(place - width // 2, 0, len(windows) - 1)
+    white = 1.0 / np.sqrt(2.0 * n[known])
+    excess[known] = (ratio[known] - middle[at]) / np.maximum(spread[at], white)
+    return excess
+
+
+def _rank(excess: Values, doubt: NDArray[np.int64], quality: NDArray[np.int64]) -> NDArray[np.int64]:
+    ranked = np.flatnonzero((quality >= 0) & np.isfinite(excess))
+    order = ranked[np.lexsort((ranked, -excess[ranked], doubt[ranked] != 0))]
+    rank = np.zeros(len(excess), np.int64)
+    rank[order] = np.arange(1, len(order) + 1)
+    return rank
+
+
+def _doubtful(flags: NDArray[np.int64], usable: Mask) -> NDArray[np.int64]:
+    """The doubtful bits that are set in over 5 % of the points."""
+    found = np.zeros(len(flags), np.int64)
+    n = np.maximum(flags.shape[1], 1)
+    for bit in Star:
+        if bit & DOUBTFUL:
+            often = ((flags & int(bit)) != 0).sum(1) > 0.05 * n
+            found |= np.where(often, int(bit), 0)
+    return found
+
+
+def _roles(ensemble: Ensemble) -> NDArray[np.str_]:
+    ids = np.asarray(ensemble.curves.stars["id"], np.int64)
+    roles = np.where(ensemble.weight > 0.0, "comparison", "field")
+    roles = np.where((ids == ensemble.check) & (ensemble.check != 0), "check", roles)
+    return np.where((ids == ensemble.target) & (ensemble.target != 0), "target", roles)
+
+
+def _quadratic_mean(values: Values) -> Values:
+    good = np.isfinite(values)
+    n = good.sum(1)
+    return np.where(n > 0, np.sqrt(np.where(good, values**2, 0.0).sum(1) / np.maximum(n, 1)), np.nan)
