@@ -1,0 +1,1 @@
+"""pogson beside its peers, in one run on one machine."""
