@@ -219,8 +219,8 @@ def _string(t: Values, m: Values, err: Values, frequency: Values, span: float) -
     # of white noise the length is 1 with the variance of von Neumann's ratio
     n = len(t)
     one = float(norm.sf(top / sqrt((n - 2.0) / (n**2 - 1.0))))
-    trials = max(1.0, 2.0 * span * float(frequency[-1] - frequency[0]))
-    fap = float(-np.expm1(trials * np.log1p(-min(one, 1.0 - 1e-16))))
+    # a string feels every harmonic: neighbours in the grid are trials of their own
+    fap = float(-np.expm1(len(frequency) * np.log1p(-min(one, 1.0 - 1e-16))))
     return Period(
         1.0 / best,
         nan,
