@@ -1,0 +1,73 @@
+"""How much of the stars' light came through, and where: half a frame may stand behind a tree."""
+
+from __future__ import annotations
+
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+
+def map_transparency(
+    x: Values,
+    y: Values,
+    loss: Values,
+    loss_err: Values,
+    *,
+    shape: tuple[int, int],
+    cells: int = 3,
+    least: int = 4,
+) -> tuple[Values, Values]:
+    """Share of the stars' light that came through, in each part of a frame.
+
+    Parameters
+    ----------
+    x, y : (n,)
+        Places of the matched stars in the frame, pixels.
+    loss, loss_err : (n,)
+        Magnitudes that each star lost against the reference frame, and their errors.
+    shape : tuple of int
+        Rows and columns of the frame.
+    cells : int
+        The map has this many by this many cells.
+    least : int
+        Stars that a cell needs.
+
+    Returns
+    -------
+    transparency, transparency_err : (cells, cells)
+        Relative to the reference frame; NaN where too few stars were seen.
+    """
+    value, err = np.full((2, cells, cells), nan)
+    row = np.clip((y / shape[0] * cells).astype(int), 0, cells - 1)
+    column = np.clip((x / shape[1] * cells).astype(int), 0, cells - 1)
+    good = np.isfinite(loss) & (loss_err > 0.0)
+    for j in range(cells):
+        for i in range(cells):
+            mine = good & (row == j) & (column == i)
+            if mine.sum() < least:
+                continue
+            lost = loss[mine]
+            middle = float(np.median(lost))
+            spread = 1.4826 * float(np.median(np.abs(lost - middle)))
+            doubt = 1.2533 * max(spread, float(np.median(loss_err[mine]))) / np.sqrt(mine.sum())
+            value[j, i] = 10.0 ** (-0.4 * middle)
+            err[j, i] = value[j, i] * doubt / 1.0857
+    return value, err
+
+
+def patchiness(transparency: Values, transparency_err: Values) -> float:
+    """How unevenly a frame is covered: largest difference of a cell from the median, over its errors' scale.
+
+    0.1 is one tenth of the light more or less than the median cell, beyond 3 errors; 0 where the map is
+    even within its errors, NaN where fewer than three cells are known.
+    """
+    known = np.isfinite(transparency)
+    if known.sum() < 3:
+        return nan
+    value, err = transparency[known], transparency_err[known]
+    middle = float(np.median(value))
+    off = np.abs(value - middle) - 3.0 * err
+    return float(max(off.max(), 0.0) / middle) if middle > 0.0 else nan
