@@ -14,6 +14,7 @@ from pogson.kernels.annulus import annulus_sky
 from pogson.kernels.neighbors import paint_stars
 from pogson.steps.measure.budget import SKY_FACTOR
 from pogson.steps.measure.profile import surface_radius
+from pogson.steps.measure.stars import by_rows
 
 Array = NDArray[np.float64]
 
@@ -81,9 +82,11 @@ def measure_annulus(
     """
     if method not in SKY_FACTOR:
         raise SettingError(f"sky_method must be one of {', '.join(SKY_FACTOR)}, got {method!r}")
-    median, mean, sigma, n, attempt = annulus_sky(
-        frame.data, blocked, x, y, float(inner), float(outer), 3.0, int(min_pixels)
+    order, back = by_rows(y)
+    found = annulus_sky(
+        frame.data, blocked, x[order], y[order], float(inner), float(outer), 3.0, int(min_pixels)
     )
+    median, mean, sigma, n, attempt = (values[back] for values in found)
     if frame.unit == "electron":
         median = median + _skewness_shift(median, sigma)
     level = {"median": median, "mean": mean, "mode": 3.0 * median - 2.0 * mean}[method]

@@ -19,7 +19,7 @@ from pogson.core.units import Fwhms, Pixels
 from pogson.kernels.aperture import sum_apertures
 from pogson.steps.measure.annulus import block_stars, measure_annulus
 from pogson.steps.measure.budget import POGSON, scintillation, split_variance
-from pogson.steps.measure.stars import Stars, contamination, locate_stars
+from pogson.steps.measure.stars import Stars, by_rows, contamination, locate_stars
 
 Array = NDArray[np.float64]
 
@@ -180,14 +180,15 @@ def measure_aperture(
 def sum_stars(frame: Frame, stars: Stars, radii: Array) -> tuple[Any, ...]:
     """Sums of a frame's pixels in apertures, as from `sum_apertures`; no sky is subtracted."""
     made = frame.calibration
-    return sum_apertures(
+    order, back = by_rows(stars.y)
+    found = sum_apertures(
         frame.data,
         frame.variance,
         frame.mask,
         FILLED,
         int(Pixel.EMPTY),
-        stars.x,
-        stars.y,
+        stars.x[order],
+        stars.y[order],
         radii,
         0.5 * stars.fwhm,
         made.flat,
@@ -197,6 +198,7 @@ def sum_stars(frame: Frame, stars: Stars, radii: Array) -> tuple[Any, ...]:
         float(made.read_variance),
         float(made.quantisation_variance),
     )
+    return tuple(values[back] for values in found)
 
 
 def _flag_neighbors(stars: Stars, radius: float) -> NDArray[np.int64]:

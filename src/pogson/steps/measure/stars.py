@@ -60,6 +60,15 @@ def _values(field: Table, name: str) -> Array:
     return np.ascontiguousarray(np.ma.filled(np.ma.asarray(field[name], dtype=np.float64), nan))
 
 
+def by_rows(y: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices that sort stars by the image's rows, and those that sort them back.
+
+    Neighbours in the image are neighbours in memory: measured one after the other they are read once.
+    """
+    order = np.argsort(y, kind="stable")
+    return order, np.argsort(order)
+
+
 def contamination(stars: Stars, radius: float) -> tuple[Array, Array]:
     """Neighbours' light over the star's own in the aperture, and the distance of the worst in pixels."""
     step = 0.1 * stars.fwhm
