@@ -1,0 +1,77 @@
+"""The warm-up compiles what a night needs, and nothing old stays beside it."""
+
+import importlib
+import pkgutil
+
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+
+import pogson.kernels
+from pogson.core.frame import Exposure, Frame
+from pogson.core.transform import Transform
+from pogson.pipeline import warmup
+from pogson.steps.detect.find import detect_stars
+from pogson.steps.measure.aperture import measure_aperture
+from pogson.steps.measure.growth import fit_growth
+
+
+def compiled():
+    found = set()
+    for module in pkgutil.iter_modules(pogson.kernels.__path__):
+        kernels = vars(importlib.import_module(f"pogson.kernels.{module.name}")).values()
+        found |= {(k.py_func.__qualname__, str(k.signatures)) for k in kernels if isinstance(k, Dispatcher)}
+    return found
+
+
+def starry_frame(dice, shape, n, sky):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    light = np.full(shape, sky)
+    for cx, cy, height in zip(
+        *dice.uniform(10, min(shape) - 10, (2, n)), dice.uniform(200, 6e4, n), strict=True
+    ):
+        light += height * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 5.0)
+    data = dice.poisson(light).astype(np.float32)
+    mask = np.where(data > 40000, 4, 0).astype(np.uint16)
+    return Frame.from_array(data, variance=data + 25.0, mask=mask, exposure=Exposure(exptime=10.0))
+
+
+def test_frames_of_any_shape_and_crowding_compile_nothing_after_the_warm_up():
+    warmup._calibrate()
+    warmup._measure()
+    before = compiled()
+    dice = np.random.default_rng(3)
+    for shape, n, sky in (((150, 210), 60, 300.0), ((260, 130), 4, 20.0)):
+        frame = starry_frame(dice, shape, n, sky)
+        stars = detect_stars(frame, left_out=("0:5,0:5",))
+        measure_aperture(frame, stars, at=Transform.identity(), fwhm=3.0, radii=(3.0, 6.0))
+        fit_growth(frame, stars, fwhm=3.0)
+    assert compiled() == before
+
+
+def test_kernels_compiled_from_other_sources_are_removed(tmp_path):
+    for name in (
+        "stats.median-1.py311.nbi",
+        "stats.median-1.py311.1.nbc",
+        "kernels.old.here.done",
+        "stats.pyc",
+    ):
+        (tmp_path / name).touch()
+    warmup._remove_outdated(tmp_path / "kernels.new.here.done")
+    assert [p.name for p in tmp_path.iterdir()] == ["stats.pyc"]
+
+
+def test_kernels_of_the_same_sources_stay_for_another_python(tmp_path):
+    for name in ("stats.median-1.py311.nbi", "kernels.same.here.done"):
+        (tmp_path / name).touch()
+    warmup._remove_outdated(tmp_path / "kernels.same.there.done")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_second_warm_up_does_nothing(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(warmup, "_mark", lambda: tmp_path / "kernels.a.b.done")
+    monkeypatch.setattr(warmup, "_calibrate", lambda: calls.append("calibrate"))
+    monkeypatch.setattr(warmup, "_measure", lambda: calls.append("measure"))
+    warmup.compile_kernels()
+    warmup.compile_kernels()
+    assert calls == ["calibrate", "measure"]
