@@ -136,7 +136,7 @@ def test_a_frame_of_another_field_is_rejected_even_if_it_has_the_most_stars(pogs
 
     edit_pixels(night / LIGHTS[1], crowd)
     answer = pogson("run", night, "--out", tmp_path / "out", "--quiet")
-    assert answer.code == 0
+    assert answer.code == 3
     assert "3 of 4 lights used" in answer.out
     assert "do not match the reference frame" in reasons(tmp_path / "out")[LIGHTS[1]]
 

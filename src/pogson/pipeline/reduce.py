@@ -142,6 +142,8 @@ def align_lights(
         If no frame holds three stars with a width.
     """
     left = [i for i, d in enumerate(detected) if len(d.stars) >= 3 and d.psf.fwhm > 0]
+    # a frame without exposure time is not measured
+    left = [i for i in left if detected[i].exposure.exptime > 0] or left
     if not left:
         raise NightError(
             f"{len(detected)} light frames, but none holds 3 stars sharp enough to measure their width; "

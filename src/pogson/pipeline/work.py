@@ -16,6 +16,7 @@ from pogson.pipeline.provenance import describe_inputs
 from pogson.pipeline.reduce import Reduced
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.workers import Failure
+from pogson.steps.match.field import MatchFailure
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,14 @@ class Work:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Every image that could not be used."""
+        """Every image that could not be read, used or matched to the field."""
+        unmatched = (
+            Failure(path := m.detected.exposure.path, f"{path}: {m.transform.reason}")
+            for m in self.reduced.lights
+            if isinstance(m.transform, MatchFailure)
+        )
         unread = (Failure(path, f"{path}: {reason}") for path, reason in self.scan.unread)
-        return (*unread, *self.ready.failures, *self.reduced.failures)
+        return (*unread, *self.ready.failures, *self.reduced.failures, *unmatched)
 
     @property
     def notes(self) -> list[str]:

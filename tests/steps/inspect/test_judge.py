@@ -52,10 +52,30 @@ def test_the_seeing_is_judged_within_its_band():
     assert judge_frames(night())[3].accepted, "r frames are wide all night"
 
 
+def test_frames_of_other_fields_say_nothing_of_the_seeing():
+    table = night()
+    table["fwhm"] = [1.2, 1.3, 3.0, 6.5, 6.6]
+    table["problem"] = ["another field", "another field", "", "", ""]
+    assert accepted(judge_frames(table)) == [False, False, True, True, True]
+
+
 def test_haze_is_a_remark_no_reason_to_reject():
     verdict = judge_frames(night(transparency=(1, 0.7)))[1]
     assert verdict.accepted
     assert verdict.reasons == ("cloud or haze: 70% of the light",)
+
+
+def test_a_night_of_poor_tracking_is_remarked_upon_and_used():
+    table = night()
+    table["elongation"] = [1.97, 1.64, 1.7, 1.1, 1.1]
+    verdicts = judge_frames(table)
+    assert accepted(verdicts) == [True] * 5
+    assert [v.reasons for v in verdicts[:4]] == [
+        ("trailed: elongation 1.97",),
+        ("trailed: elongation 1.64",),
+        ("trailed: elongation 1.70",),
+        (),
+    ]
 
 
 def test_what_is_not_known_is_not_held_against_a_frame():
@@ -74,5 +94,5 @@ def test_the_user_has_the_last_word_but_cannot_match_what_does_not_match():
 
 def test_a_band_without_any_width_is_not_rejected():
     table = night()
-    table["fwhm"] = np.nan
+    table["fwhm"] = table["elongation"] = np.nan
     assert accepted(judge_frames(table)) == [True] * 5

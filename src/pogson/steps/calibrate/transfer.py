@@ -88,7 +88,9 @@ def neighbor_correlation(first: NDArray[np.float32], second: NDArray[np.float32]
     for one, next_one in ((np.s_[:, :, 1:], np.s_[:, :, :-1]), (np.s_[:, 1:], np.s_[:, :-1])):
         total += (cells[one] * cells[next_one]).sum(axis=(1, 2))
         pairs += (used[one] & used[next_one]).sum(axis=(1, 2))
-    return np.asarray(total / np.maximum(pairs, 1) / sigma[:, 0] ** 2, np.float64)
+    variance = np.maximum(pairs, 1) * sigma[:, 0] ** 2
+    # boxes without noise, as of an empty image, tell nothing
+    return np.divide(total, variance, out=np.full(len(cells), np.nan), where=variance > 0)
 
 
 def mean_points(frames: Sequence[NDArray[np.float32]], *, most: int = 15) -> tuple[Values, Values]:

@@ -34,15 +34,17 @@ def judge_frames(
     min_transparency: Fraction = 0.3,
     cloudy_below: Fraction = 0.85,
     max_fwhm_ratio: float = 2.0,
-    max_elongation: float = 1.8,
+    max_elongation_ratio: float = 1.5,
+    trailed_above: float = 1.6,
     drop: tuple[str, ...] = (),
     keep: tuple[str, ...] = (),
 ) -> list[Verdict]:
     """Accept or reject each light frame of a night.
 
     Every limit is relative to the night itself: to the best frame of the band for the
-    transparency, to the median of the band for the seeing. A moonlit night is not rejected
-    for its sky; a cloud is seen by the stars that lose light.
+    transparency, to the median of the band for seeing and elongation. A moonlit night is not
+    rejected for its sky, nor one of poor tracking for its stars; a cloud is seen by the stars
+    that lose light.
 
     Parameters
     ----------
@@ -57,8 +59,11 @@ def judge_frames(
         Below this transparency a frame is used, with a remark.
     max_fwhm_ratio : float
         A frame with stars wider than this many times the band's median is rejected.
-    max_elongation : float
-        A frame whose median star is longer than this, major over minor axis, is rejected.
+    max_elongation_ratio : float
+        A frame with stars longer (major over minor axis) than this many times the band's median is
+        rejected.
+    trailed_above : float
+        Above this elongation a frame is used, with a remark.
     drop : tuple of str
         File names that are rejected whatever their quality.
     keep : tuple of str
@@ -69,9 +74,10 @@ def judge_frames(
     list of Verdict
         In the order of the table.
     """
-    typical = _median_by_band(frames)
+    width, length = (_median_by_band(frames, name) for name in ("fwhm", "elongation"))
     verdicts = []
     for row in frames:
+        band = str(row["band"])
         name = str(row["path"]).replace("\\", "/").rpartition("/")[2]
         against = [str(row["problem"])] if row["problem"] else []
         forced = name in keep and not against
@@ -79,26 +85,28 @@ def judge_frames(
             against.append(f"few stars: {row['n_stars']}")
         if row["transparency"] < min_transparency:
             against.append(f"cloud: {row['transparency']:.0%} of the light")
-        if row["fwhm"] > max_fwhm_ratio * typical[str(row["band"])]:
+        if row["fwhm"] > max_fwhm_ratio * width[band]:
             against.append(f"seeing or focus: FWHM {row['fwhm']:.1f} px")
-        if row["elongation"] > max_elongation:
+        if row["elongation"] > max_elongation_ratio * length[band]:
             against.append(f"trailed: elongation {row['elongation']:.2f}")
         if name in drop:
             against.append("dropped by the settings")
         remarks = []
         if min_transparency <= row["transparency"] < cloudy_below:
             remarks.append(f"cloud or haze: {row['transparency']:.0%} of the light")
+        if trailed_above < row["elongation"] <= max_elongation_ratio * length[band]:
+            remarks.append(f"trailed: elongation {row['elongation']:.2f}")
         if forced:
             remarks += [*against, "kept by the settings"]
         verdicts.append(Verdict(forced or not against, tuple(remarks if forced or not against else against)))
     return verdicts
 
 
-def _median_by_band(frames: Table) -> dict[str, float]:
-    fwhm: NDArray[np.float64] = np.asarray(frames["fwhm"], float)
-    bands = np.asarray(frames["band"], str)
+def _median_by_band(frames: Table, name: str) -> dict[str, float]:
+    values: NDArray[np.float64] = np.asarray(frames[name], float)
+    bands, problems = (np.asarray(frames[c], str) for c in ("band", "problem"))
     medians = {}
     for band in np.unique(bands):
-        known = fwhm[(bands == band) & np.isfinite(fwhm)]
+        known = values[(bands == band) & (problems == "") & np.isfinite(values)]
         medians[str(band)] = float(np.median(known)) if known.size else np.inf
     return medians
