@@ -165,6 +165,8 @@ class Frame:
     wcs : astropy.wcs.WCS or None
     unit : str
         "electron" or "adu".
+    correlation : float
+        Noise of a sum over many pixels, over that of uncorrelated pixels; above 1 where frames were resampled.
     """
 
     data: Image
@@ -174,6 +176,7 @@ class Frame:
     calibration: Calibration = field(default_factory=Calibration.none)
     wcs: Any = None
     unit: str = "electron"
+    correlation: float = 1.0
 
     def __post_init__(self) -> None:
         if self.data.ndim != 2:

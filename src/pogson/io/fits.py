@@ -81,6 +81,7 @@ def read_frame(path: str | Path) -> Frame:
     layout, planes = _read_planes(path)
     exposure = restored(exposure_of(layout), layout.header)
     unit = str(layout.header.get("BUNIT", "adu")).strip().lower()
+    correlation = number(layout.header.get("CORRFAC"))
     return Frame(
         planes["SCI"],
         planes["VAR"],
@@ -88,6 +89,7 @@ def read_frame(path: str | Path) -> Frame:
         exposure,
         wcs=read_wcs(exposure.cards),
         unit="electron" if unit.startswith("e") else "adu",
+        correlation=correlation if isfinite(correlation) and correlation > 0 else 1.0,
     )
 
 

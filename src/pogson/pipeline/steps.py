@@ -12,6 +12,7 @@ STEPS: dict[str, Step] = {
         Step("judge", "pogson.steps.inspect.judge:judge_frames"),
         Step("match", "pogson.steps.match.field:match_frames", ("names", "reference")),
         Step("measure", "pogson.steps.measure.aperture:measure_aperture", ("at", "fwhm")),
+        Step("stack", "pogson.steps.stack.coadd:coadd", ("memory", "each")),
         Step("standardize", "pogson.steps.standardize.zeropoint:fit_zero_points", ("pixel_scale",)),
     )
 }

@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "calibrate": ("calibrate", "Write calibrated frames, with their variance and mask."),
     "detect": ("detect", "Find the stars of frames."),
     "measure": ("measure", "Measure the stars of frames, with the whole error budget."),
+    "stack": ("stack", "Shift, scale and combine frames to one deep image."),
     "standardize": ("standardize", "Put a finished run on another catalogue or colour term."),
     "show": ("show", "Tell what is in a frame, a table or the folder of a run."),
     "plot": ("plot", "Draw a frame, or a picture of a finished run."),

@@ -115,9 +115,10 @@ def measure_aperture(
     )
     all_radii = np.array([aperture, *radii], float)
     sums, variances, coverage, bits, peak, terms = sum_stars(frame, stars, all_radii)
+    variances = variances * frame.correlation**2
     area = pi * all_radii**2
     fluxes = sums - sky.level[:, None] * area
-    annulus = sky.level_err[:, None] * area
+    annulus = sky.level_err[:, None] * area * frame.correlation
     flicker = scintillation(frame.exposure)
     scatter = np.nan_to_num(flicker) * np.abs(fluxes)
 

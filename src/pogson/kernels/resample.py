@@ -1,0 +1,291 @@
+"""Bring a frame's pixels onto another grid: sky off, scaled, moved."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+NEAREST, BILINEAR, BICUBIC, LANCZOS = 0, 1, 2, 3
+
+_PHASES = 512  # of the table of weights; between them straight lines
+
+
+@njit(cache=True, nogil=True)
+def level_rows(data, variance, mask, exclude, y0, x0, mesh, step, scale, values, spread):
+    """Take the sky off some rows and divide by the frame's scale; what is unusable becomes NaN.
+
+    Parameters
+    ----------
+    data, variance : float32 (my, mx)
+    mask : uint16 (my, mx)
+    exclude : uint16
+        Bits of pixels that must not be used.
+    y0 : int
+        Row of the frame that is the first row of `data`.
+    x0 : int
+        Column of `data` that is the first column of `values`; columns outside `data` become NaN.
+    mesh : float32 (ky, kx)
+        Sky level at the knots (i step, j step); straight lines between them.
+    step : float
+        Pixels between two knots.
+    scale : float
+        The frame's flux over that of the reference frame.
+    values, spread : float32 (my, nx)
+        Written: (data - sky) / scale, and variance / scale^2.
+    """
+    my, mx = data.shape
+    nx = values.shape[1]
+    ky, kx = mesh.shape
+    inverse = np.float32(1.0 / scale)
+    square = np.float32(1.0 / (scale * scale))
+    first = min(max(0, -x0), nx)
+    stop = max(min(nx, mx - x0), first)
+    left, right = first + x0, stop + x0
+    nan = np.float32(np.nan)
+    if first == stop:
+        left, right = 0, 0
+    knots = np.empty(kx, np.float32)
+    level = np.empty(mx, np.float32)
+    flat = ky == 1 and kx == 1
+    if flat:
+        level[:] = mesh[0, 0]
+    for r in range(my):
+        if not flat:
+            _sky_row(mesh, (y0 + r) / step, step, knots, level)
+        values[r, :first] = np.nan
+        values[r, stop:] = np.nan
+        spread[r, :first] = 0.0
+        spread[r, stop:] = 0.0
+        # loops over few arrays each: the compiler works on several pixels at once then
+        d, v, b = data[r, left:right], variance[r, left:right], mask[r, left:right]
+        here, target, noise = level[left:right], values[r, first:stop], spread[r, first:stop]
+        for x in range(d.shape[0]):
+            target[x] = (d[x] - here[x]) * inverse
+        for x in range(d.shape[0]):
+            target[x] = target[x] if (b[x] & exclude) == 0 else nan
+        for x in range(d.shape[0]):
+            noise[x] = v[x] * square
+
+
+@njit(cache=True, nogil=True)
+def _sky_row(mesh, at, step, knots, level):
+    """Sky level along one row; `at` is the row in units of the knots' distance."""
+    ky, kx = mesh.shape
+    j = min(max(int(at), 0), max(ky - 2, 0))
+    f = np.float32(at - j) if ky > 1 else np.float32(0.0)
+    for i in range(kx):
+        knots[i] = mesh[j, i] + f * (mesh[min(j + 1, ky - 1), i] - mesh[j, i])
+    for x in range(level.shape[0]):
+        u = x / step
+        i = min(int(u), max(kx - 2, 0))
+        rise = knots[min(i + 1, kx - 1)] - knots[i]
+        level[x] = knots[i] + np.float32(u - i) * rise
+
+
+@njit(cache=True, nogil=True)
+def kernel_weights(kind, f, weights):
+    """Weights of the pixels around a place; they add up to 1.
+
+    Parameters
+    ----------
+    kind : int
+        BILINEAR (2 pixels), BICUBIC (4; Keys 1981, a = -1/2) or LANCZOS (6; Lanczos-3).
+    f : float
+        Place, from the pixel before it: 0 <= f < 1.
+    weights : float64 (6,)
+        The first 2, 4 or 6 are written; that of the pixel before is number 0, 1 or 2.
+
+    Returns
+    -------
+    n : int
+        Number of weights.
+    """
+    if kind == BILINEAR:
+        weights[0] = 1.0 - f
+        weights[1] = f
+        return 2
+    if kind == BICUBIC:
+        g = 1.0 - f
+        weights[0] = -0.5 * f * g * g
+        weights[1] = 1.0 + f * f * (1.5 * f - 2.5)
+        weights[2] = 1.0 + g * g * (1.5 * g - 2.5)
+        weights[3] = -0.5 * g * f * f
+        return 4
+    total = 0.0
+    for i in range(6):
+        d = math.pi * (f + 2.0 - i)
+        w = 1.0 if abs(d) < 1e-9 else 3.0 * math.sin(d) * math.sin(d / 3.0) / (d * d)
+        weights[i] = w
+        total += w
+    for i in range(6):
+        weights[i] /= total
+    return 6
+
+
+@njit(cache=True, nogil=True)
+def resample_rows(values, spread, y0, matrix, first_row, kind, out, out_spread):
+    """Interpolate rows of the output grid from rows of a frame.
+
+    A place that needs an unusable pixel, or one outside the rows, has no value. Values are per pixel of the
+    output, so that a star's flux is kept when the scale changes.
+
+    Parameters
+    ----------
+    values, spread : float32 (my, mx)
+        Rows of the frame and their variance; NaN where unusable.
+    y0 : int
+        Row of the frame that is the first row of `values`.
+    matrix : float64 (2, 3)
+        From x, y of the output to x, y of the frame.
+    first_row : int
+        Row of the output that is the first row of `out`.
+    kind : int
+        NEAREST, BILINEAR, BICUBIC or LANCZOS.
+    out, out_spread : float32 (ny, nx)
+        Written: value (NaN where there is none) and the variance of this single value.
+    """
+    area = np.float32(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]))
+    table = np.empty((_PHASES + 1, 6))
+    n = 0
+    if kind > BILINEAR:
+        for k in range(_PHASES + 1):
+            n = kernel_weights(kind, k / _PHASES, table[k])
+    out[:] = np.nan
+    out_spread[:] = 0.0
+    for r in range(out.shape[0]):
+        y = first_row + r
+        u = matrix[0, 1] * y + matrix[0, 2]
+        v = matrix[1, 1] * y + matrix[1, 2] - y0
+        if kind == NEAREST:
+            _nearest_row(values, spread, u, v, matrix, area, out[r], out_spread[r])
+        elif kind == BILINEAR:
+            _bilinear_row(values, spread, u, v, matrix, area, out[r], out_spread[r])
+        else:
+            _kernel_row(values, spread, u, v, matrix, area, table, n, out[r], out_spread[r])
+
+
+@njit(cache=True, nogil=True)
+def _nearest_row(values, spread, u, v, matrix, area, out, out_spread):
+    my, mx = values.shape
+    for x in range(out.shape[0]):
+        i = int(math.floor(matrix[0, 0] * x + u + 0.5))
+        j = int(math.floor(matrix[1, 0] * x + v + 0.5))
+        if 0 <= i < mx and 0 <= j < my:
+            out[x] = area * values[j, i]
+            out_spread[x] = area * area * spread[j, i]
+
+
+@njit(cache=True, nogil=True)
+def _bilinear_row(values, spread, u, v, matrix, area, out, out_spread):
+    """In runs of pixels whose neighbours lie in the same two rows, side by side."""
+    my, mx = values.shape
+    nx = out.shape[0]
+    du, dv = matrix[0, 0] - 1.0, matrix[1, 0]
+    one, square = np.float32(1.0), area * area
+    x = 0
+    while x < nx:
+        p, q = u + du * x, v + dv * x
+        i, j = int(math.floor(p)), int(math.floor(q))
+        f, g = p - i, q - j
+        size = min(_run(f, du), _run(g, dv), nx - x)
+        first = max(x, -i)
+        stop = min(x + size, mx - 1 - i)
+        if 0 <= j < my - 1 and first < stop:
+            skip = first - x
+            m = stop - first
+            fx, gy = np.float32(f + du * skip), np.float32(g + dv * skip)
+            ux, uy = np.float32(du), np.float32(dv)
+            k = first + i
+            a, b = values[j, k : k + m + 1], values[j + 1, k : k + m + 1]
+            target = out[first:stop]
+            for t in range(m):
+                h, w = fx + ux * np.float32(t), gy + uy * np.float32(t)
+                top = a[t] + h * (a[t + 1] - a[t])
+                low = b[t] + h * (b[t + 1] - b[t])
+                target[t] = area * (top + w * (low - top))
+            a, b = spread[j, k : k + m + 1], spread[j + 1, k : k + m + 1]
+            target = out_spread[first:stop]
+            for t in range(m):
+                h, w = fx + ux * np.float32(t), gy + uy * np.float32(t)
+                e, z = one - h, one - w
+                top = e * e * a[t] + h * h * a[t + 1]
+                low = e * e * b[t] + h * h * b[t + 1]
+                target[t] = square * (z * z * top + w * w * low)
+        x += size
+
+
+@njit(cache=True, nogil=True)
+def _run(f, step):
+    """Number of steps that a fraction stays between 0 and 1, the first one included."""
+    if step > 0.0:
+        return int(min((1.0 - f) / step, 1e9)) + 1
+    if step < 0.0:
+        return int(min(f / -step, 1e9)) + 1
+    return 1000000000
+
+
+@njit(cache=True, nogil=True)
+def _kernel_row(values, spread, u, v, matrix, area, table, n, out, out_spread):
+    my, mx = values.shape
+    wx, wy = np.empty(6), np.empty(6)
+    before = n // 2 - 1
+    for x in range(out.shape[0]):
+        p, q = matrix[0, 0] * x + u, matrix[1, 0] * x + v
+        i, j = int(math.floor(p)), int(math.floor(q))
+        _look_up(table, p - i, n, wx)
+        _look_up(table, q - j, n, wy)
+        i -= before
+        j -= before
+        if not (0 <= i <= mx - n and 0 <= j <= my - n):
+            continue
+        total, variance = 0.0, 0.0
+        for k in range(n):
+            a, b = values[j + k], spread[j + k]
+            line, noise = 0.0, 0.0
+            for m in range(n):
+                line += wx[m] * a[i + m]
+                noise += wx[m] * wx[m] * b[i + m]
+            total += wy[k] * line
+            variance += wy[k] * wy[k] * noise
+        out[x] = area * total
+        out_spread[x] = area * area * variance
+
+
+@njit(cache=True, nogil=True)
+def _look_up(table, f, n, weights):
+    at = f * _PHASES
+    k = min(int(at), _PHASES - 1)
+    part = at - k
+    for m in range(n):
+        weights[m] = table[k, m] + part * (table[k + 1, m] - table[k, m])
+
+
+@njit(cache=True, nogil=True)
+def carry_bits(mask, wanted, y0, matrix, first_row, values, bits):
+    """Mark places of the output where a value that is used came from a pixel with one of some bits.
+
+    Parameters
+    ----------
+    mask : uint16 (my, mx)
+        Rows of the frame.
+    wanted : uint16
+        Bits that are carried over.
+    y0, matrix, first_row
+        As in `resample_rows`.
+    values : float32 (ny, nx)
+        The frame's values on the output; NaN where none is used.
+    bits : uint16 (ny, nx)
+        The bits of the nearest two by two pixels are added.
+    """
+    my, mx = mask.shape
+    ny, nx = values.shape
+    for r in range(ny):
+        y = float(first_row + r)
+        for x in range(nx):
+            if values[r, x] != values[r, x]:
+                continue
+            i = int(math.floor(matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]))
+            j = int(math.floor(matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2])) - y0
+            for q in range(max(j, 0), min(j + 2, my)):
+                for p in range(max(i, 0), min(i + 2, mx)):
+                    bits[r, x] |= mask[q, p] & wanted

@@ -1,0 +1,1 @@
+"""Shift, scale and combine: one deep frame from many, whose noise is known."""
