@@ -127,5 +127,6 @@ def _of_bins(mag: Values, white: Values, k: int) -> Values:
     weight = np.where(use, n, 0)
     center = (weight * mean).sum(1) / np.maximum(weight.sum(1), 1)
     # a mean of n points has the variance sigma_1^2 / n: bins with gaps count by what they hold
-    ratio = (weight * (mean - center[:, None]) ** 2).sum(1) / np.maximum(bins - 1, 1) / white**2
-    return np.where(bins >= 3, np.sqrt(ratio), np.nan)
+    ratio = (weight * (mean - center[:, None]) ** 2).sum(1) / np.maximum(bins - 1, 1)
+    known = (bins >= 3) & (white > 0.0)
+    return np.where(known, np.sqrt(ratio) / np.where(known, white, 1.0), np.nan)
