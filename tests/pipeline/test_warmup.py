@@ -1,7 +1,9 @@
 """The warm-up compiles what a night needs, and nothing old stays beside it."""
 
 import importlib
+import os
 import pkgutil
+from types import SimpleNamespace
 
 import numpy as np
 from numba.core.dispatcher import Dispatcher
@@ -48,27 +50,36 @@ def test_frames_of_any_shape_and_crowding_compile_nothing_after_the_warm_up():
     assert compiled() == before
 
 
-def test_kernels_compiled_from_other_sources_are_removed(tmp_path):
-    for name in (
-        "stats.median-1.py311.nbi",
-        "stats.median-1.py311.1.nbc",
-        "kernels.old.here.done",
-        "stats.pyc",
-    ):
-        (tmp_path / name).touch()
-    warmup._remove_outdated(tmp_path / "kernels.new.here.done")
-    assert [p.name for p in tmp_path.iterdir()] == ["stats.pyc"]
+def test_kernels_that_call_a_changed_kernel_are_removed_with_it(tmp_path, monkeypatch):
+    source = {name: tmp_path / f"{name}.py" for name in warmup._kernel_names()}
+    for path in source.values():
+        path.touch()
+        os.utime(path, (1000, 1000))
+    monkeypatch.setattr(warmup, "_module", fake_module(source))
+    for name in ("stats", "background", "convolve", "overlap"):
+        compiled_file = tmp_path / f"{name}.kernel-1.py311.nbi"
+        compiled_file.touch()
+        os.utime(compiled_file, (2000, 2000))
+    warmup._remove_outdated(tmp_path)
+    assert len(list(tmp_path.glob("*.nbi"))) == 4
+    os.utime(source["stats"], (3000, 3000))
+    warmup._remove_outdated(tmp_path)
+    assert [p.name for p in tmp_path.glob("*.nbi")] == ["overlap.kernel-1.py311.nbi"]
 
 
-def test_kernels_of_the_same_sources_stay_for_another_python(tmp_path):
-    for name in ("stats.median-1.py311.nbi", "kernels.same.here.done"):
-        (tmp_path / name).touch()
-    warmup._remove_outdated(tmp_path / "kernels.same.there.done")
-    assert len(list(tmp_path.iterdir())) == 2
+def fake_module(source):
+    """The true kernels, as if their files were others."""
+
+    def module(name):
+        true = importlib.import_module(f"pogson.kernels.{name}")
+        return SimpleNamespace(**{**vars(true), "__file__": str(source[name])})
+
+    return module
 
 
 def test_a_second_warm_up_does_nothing(tmp_path, monkeypatch):
     calls = []
+    monkeypatch.setattr(warmup, "_remove_outdated", lambda cache: None)
     monkeypatch.setattr(warmup, "_mark", lambda: tmp_path / "kernels.a.b.done")
     monkeypatch.setattr(warmup, "_calibrate", lambda: calls.append("calibrate"))
     monkeypatch.setattr(warmup, "_measure", lambda: calls.append("measure"))

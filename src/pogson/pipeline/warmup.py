@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
+import pkgutil
 import platform
 import time
 from pathlib import Path
+from types import ModuleType
 
 import llvmlite.binding
 import numba
 import numpy as np
+from numba.core.dispatcher import Dispatcher
 
+import pogson.kernels
 from pogson.core.frame import Calibration, Exposure, Frame, RawFrame
 from pogson.kernels.stats import median
 from pogson.pipeline.workers import Progress, Silent
@@ -33,7 +38,7 @@ def compile_kernels(progress: Progress | None = None) -> None:
         return
     shown = progress or Silent()
     shown.say("Compiling the kernels: once, about half a minute ...")
-    _remove_outdated(done)
+    _remove_outdated(done.parent)
     stages = (_calibrate, _measure)
     shown.stage("compiling", len(stages))
     for stage in stages:
@@ -53,17 +58,34 @@ def _mark() -> Path:
     return Path(median.stats.cache_path) / ".".join(("kernels", *names, "done"))
 
 
-def _remove_outdated(done: Path) -> None:
+def _remove_outdated(cache: Path) -> None:
     """Remove what was compiled from other sources.
 
     Numba looks at a kernel's own file only: one that calls a changed kernel of another file would
     go on calling what that was before.
     """
-    sources = done.name.split(".")[1]
-    if not any(done.parent.glob(f"kernels.{sources}.*.done")):
-        for old in (p for kind in ("nbi", "nbc", "done") for p in done.parent.glob(f"*.{kind}")):
-            with contextlib.suppress(OSError):
-                old.unlink()
+    for name in _kernel_names():
+        old = [p for kind in ("nbi", "nbc") for p in cache.glob(f"{name}.*.{kind}")]
+        changed = max(Path(str(_module(n).__file__)).stat().st_mtime for n in _built_of(name))
+        if any(p.stat().st_mtime < changed for p in old):
+            for path in (*old, *cache.glob("kernels.*.done")):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def _kernel_names() -> list[str]:
+    return [m.name for m in pkgutil.iter_modules(pogson.kernels.__path__)]
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"pogson.kernels.{name}")
+
+
+def _built_of(name: str) -> set[str]:
+    """The kernels' file of this name, and all files whose kernels it calls."""
+    used = {k.py_func.__module__ for k in vars(_module(name)).values() if isinstance(k, Dispatcher)}
+    others = {full.rpartition(".")[2] for full in used} - {name}
+    return {name}.union(*map(_built_of, others))
 
 
 def _raw(dice: np.random.Generator, kind: str, level: float, exptime: float) -> RawFrame:
