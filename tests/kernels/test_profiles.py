@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pogson.kernels.profiles import add_gaussians, add_moffats
+from pogson.kernels.profiles import add_elliptic_gaussians, add_gaussians, add_moffats
 
 FINE = 25  # sub-pixels per pixel of the slow twin
 
@@ -88,3 +88,26 @@ def test_the_definition_of_the_width_is_the_one_of_the_unpixelated_profile():
     x = np.arange(61) - 30.0
     variance = (image.sum(axis=0) * x**2).sum() / image.sum()
     assert np.sqrt(8 * np.log(2) * (variance - 1 / 12)) == pytest.approx(3.0, rel=1e-4)
+
+
+@pytest.mark.parametrize("fwhm", [1.5, 3.0, 6.0])
+@pytest.mark.parametrize(("elongation", "angle"), [(1.0, 0.0), (1.5, 0.0), (1.3, 35.0), (2.0, 110.0)])
+def test_an_elliptical_gaussian_agrees_with_the_slow_twin(fwhm, elongation, angle):
+    image = np.zeros((41, 37), np.float32)
+    add_elliptic_gaussians(image, *one(18.3, 20.6, 1e4, fwhm, elongation, angle))
+    u, v = sub_pixels(image.shape)
+    c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    sigma = fwhm / np.sqrt(8 * np.log(2))
+    along = ((u - 18.3) * c + (v - 20.6) * s) / (sigma * np.sqrt(elongation))
+    across = (-(u - 18.3) * s + (v - 20.6) * c) / (sigma / np.sqrt(elongation))
+    truth = per_pixel(1e4 / (2 * np.pi * sigma**2) * np.exp(-0.5 * (along**2 + across**2)))
+    minor = fwhm / np.sqrt(elongation)
+    assert np.abs(image - truth).max() < 2e-3 * truth.max() / minor**2  # the twin's own grid limits this
+    assert image.sum(dtype=float) == pytest.approx(1e4, rel=2e-4)
+
+
+def test_a_round_elliptical_gaussian_is_the_round_one():
+    one_way, other = np.zeros((2, 31, 31), np.float32)
+    add_gaussians(one_way, *one(15.2, 14.7, 1e4, 2.5))
+    add_elliptic_gaussians(other, *one(15.2, 14.7, 1e4, 2.5, 1.0, 77.0))
+    np.testing.assert_allclose(one_way, other, atol=1e-3)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 
-from pogson.simulate.cluster import SEQUENCE, make_catalog, make_stars
+from pogson.simulate.catalog import make_catalog
+from pogson.simulate.cluster import SEQUENCE
+from pogson.simulate.field import make_stars
 from pogson.simulate.pointing import wcs_cards
 from pogson.simulate.recipe import Recipe
 

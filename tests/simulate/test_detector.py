@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pogson.simulate import simulate_night
 from pogson.simulate.detector import make_camera
 from pogson.simulate.recipe import Recipe
 
@@ -125,3 +126,70 @@ def test_the_level_of_the_bias_drifts_with_the_overscan():
     seen = [np.mean((f - camera.bias)[:, 512:]) for f in frames]
     assert 8.0 < np.std(shift) < 35.0
     np.testing.assert_allclose(shift, seen, atol=0.3)
+
+
+def test_without_overscan_a_frame_is_as_wide_as_the_detector():
+    camera = camera_with(overscan=0)
+    assert camera.expose(dark_light(camera), name="b").shape == (512, 512)
+
+
+def test_the_amplifier_glows_in_its_corner_however_cold_it_is():
+    camera = camera_with(amp_glow=2.0, amp_glow_size=0.1, hot_pixels=0.0, dark_current=0.001)
+    level = {}
+    for t in (-20.0, -50.0):
+        frame = camera.expose(dark_light(camera), name="d", exptime=300.0, temperature=t).astype(float)
+        level[t] = (frame - camera.bias)[:, :512] * 1.6
+    # half an e-folding away from the corner
+    ring = np.hypot(*np.ogrid[:512, 511:-1:-1])
+    near = np.abs(ring - 0.5 * 51.2) < 3
+    for electrons in level.values():
+        assert electrons[near].mean() == pytest.approx(600.0 * np.exp(-0.5), rel=0.02)
+        assert electrons[400:, :100].mean() == pytest.approx(0.3, abs=1.0)
+
+
+def test_a_converter_of_twelve_bits_in_sixteen_writes_multiples_and_adds_its_own_noise():
+    camera = camera_with(bits=12, adu_step=16, read_noise=1.0, gain=0.5, full_well=1e6, bias_columns=0.0)
+    light = np.full(camera.dark.shape, 400.0, np.float32)
+    frame = camera.expose(light, name="l", band="g", exptime=1.0)
+    assert (frame % 16 == 0).all()
+    signal = (frame[:, :512] - camera.bias[:, :512].astype(float)) * 0.5
+    assert np.mean(signal / camera.response["g"]) == pytest.approx(400.0, rel=0.005)
+    bright = camera.expose(light * 1000, name="s", band="g", exptime=1.0)
+    assert bright[:, :512].min() == 4095 * 16
+
+
+def test_counts_at_low_light_are_poisson_and_not_gaussian():
+    """At 0.3 electrons per pixel, the shares of 0, 1, 2, 3 electrons are those of Poisson."""
+    camera = camera_with(
+        read_noise=0.0, gain=1.0, dark_current=0.0, pixel_response=0.0, bias_rows=0.0, bias_columns=0.0,
+        bias_ramp=0.0, bad_columns=0,
+    )  # fmt: skip
+    light = np.full(camera.dark.shape, 0.3, np.float32) / camera.response["g"]
+    counts = camera.expose(light, name="l", band="g", exptime=1.0)[:, :512].astype(int) - 1000
+    expected = np.exp(-0.3) * np.array([1.0, 0.3, 0.045, 0.0045])
+    share = np.array([np.mean(counts == k) for k in range(4)])
+    np.testing.assert_allclose(share, expected, atol=5 * np.sqrt(0.25 / 512**2))
+
+
+@pytest.mark.parametrize("pattern", ["RGGB", "GBRG"])
+def test_each_pixel_of_a_mosaic_sees_the_sky_of_its_own_band(pattern):
+    recipe = Recipe.from_dict(
+        {
+            "detector": {"nx": 64, "ny": 64, "overscan": 0, "bayer": pattern},
+            "field": {"cluster_stars": 0, "field_stars": 0},
+            "sky": {"gradient": 0.0},
+            "night": {"exposures": [["TG", 60.0, 1]]},
+        }
+    )
+    night = simulate_night(recipe)
+    image = night.light(night.shots[-1])
+    for letter, part in zip(
+        pattern, (image[::2, ::2], image[::2, 1::2], image[1::2, ::2], image[1::2, 1::2]), strict=True
+    ):
+        band = recipe.bands["T" + letter]
+        rate = 10 ** (0.4 * (band.zero_point - band.sky)) * 0.75**2
+        np.testing.assert_allclose(part, 60.0 * rate, rtol=1e-5)
+    flat = night.frame("flat_TG_001.fits").pixels
+    assert np.median(flat[pattern.index("G") // 2 :: 2, pattern.index("G") % 2 :: 2]) > 27000
+    assert np.median(flat[pattern.index("B") // 2 :: 2, pattern.index("B") % 2 :: 2]) < 20000
+    assert {"mag_TR", "mag_TG", "mag_TB"} <= set(night.stars.colnames)

@@ -9,7 +9,7 @@ from typing import Any
 from pogson.core.errors import FileError, SettingError
 from pogson.io.files import make_folder
 from pogson.io.fits import write_raw
-from pogson.io.tables import write_table
+from pogson.io.tables import read_table, write_table
 from pogson.pipeline.settings import parse_toml
 from pogson.pipeline.workers import Progress, Silent, count_workers
 from pogson.simulate.night import Night, simulate_night
@@ -41,10 +41,12 @@ def write_night(
 ) -> Night:
     """Simulate a night and write it: raw frames, `catalog.csv` and the true tables in `truth/`.
 
+    The tables are stars, frames and, where something varies, variables and light_curves.
+
     Parameters
     ----------
     recipe : mapping
-        Sections of the recipe; what is not there keeps its default.
+        Sections of the recipe; what is not there keeps its default. `field.table` names a file of stars.
     folder : str or Path
         New or empty folder.
     workers : int
@@ -59,7 +61,9 @@ def write_night(
     FileError
         If the folder cannot be written.
     """
-    night = simulate_night(Recipe.from_dict(recipe))
+    checked = Recipe.from_dict(recipe)
+    table = read_table(checked.field.table) if checked.field.table else None
+    night = simulate_night(checked, table)
     out = Path(folder)
     if out.is_file():
         raise FileError(f"{out}: is a file; choose a folder for --out")
@@ -75,4 +79,7 @@ def write_night(
     write_table(out / "catalog.csv", night.catalog)
     write_table(out / "truth" / "stars.ecsv", night.stars)
     write_table(out / "truth" / "frames.ecsv", night.frame_truth)
+    if len(night.variables):
+        write_table(out / "truth" / "variables.ecsv", night.variables)
+        write_table(out / "truth" / "light_curves.ecsv", night.light_curves)
     return night

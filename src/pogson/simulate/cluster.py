@@ -1,13 +1,11 @@
-"""An old star cluster before field stars: magnitudes and colours from analytic sequences."""
+"""An old star cluster: magnitudes and colours from analytic sequences, places from a profile."""
 
 from __future__ import annotations
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import NDArray
 
-from pogson.simulate.dice import dice_for
-from pogson.simulate.pointing import center_of, plane_of, sky_of
+from pogson.simulate.pointing import half_sides
 from pogson.simulate.recipe import Recipe
 
 Array = NDArray[np.float64]
@@ -43,65 +41,7 @@ HORIZONTAL_BRANCH = np.array(
 )
 
 
-def make_stars(recipe: Recipe) -> Table:
-    """All stars of the field, brightest first: the truth.
-
-    Returns
-    -------
-    Table
-        id, ra, dec (degrees), x, y (pixels of the reference frame), mag_<band>, color (g-r), variable,
-        kind ("cluster" or "field"). A margin of 5 % around the frame is filled too.
-    """
-    f, dice = recipe.field, dice_for(recipe.seed, "field")
-    r, color = _cluster_light(recipe, dice)
-    r_field, color_field = _field_light(f.field_stars, f.faintest, dice)
-    x, y = _cluster_places(recipe, dice)
-    wide, high = _half_sides(recipe)
-    x0, y0 = center_of(recipe)
-    x = x0 + np.append(x, dice.uniform(-wide, wide, f.field_stars))
-    y = y0 + np.append(y, dice.uniform(-high, high, f.field_stars))
-    r, color = np.append(r, r_field), np.append(color, color_field)
-    kind = np.repeat(["cluster", "field"], [f.cluster_stars, f.field_stars])
-    order = np.argsort(r)
-    ra, dec = sky_of(recipe, *plane_of(recipe, x, y))
-    columns = {
-        "id": np.arange(1, len(r) + 1),
-        "ra": ra[order],
-        "dec": dec[order],
-        "x": x[order],
-        "y": y[order],
-    }
-    for band in recipe.exposed:
-        columns[f"mag_{band}"] = (r + recipe.bands[band].slope * color)[order]
-    columns["color"] = color[order]
-    return Table({**columns, "variable": np.zeros(len(r), bool), "kind": kind[order]})
-
-
-def make_catalog(recipe: Recipe, stars: Table) -> Table:
-    """The stars that a reference catalogue lists: the brighter share, with its errors."""
-    f, dice = recipe.field, dice_for(recipe.seed, "catalog")
-    listed = stars[: round(f.catalog_share * len(stars))]
-    n = len(listed)
-    places = f.catalog_position_error / 3600.0 * dice.standard_normal((2, n))
-    columns = {
-        "id": [f"P1-{i:05d}" for i in listed["id"]],
-        "ra": listed["ra"] + places[0] / np.cos(np.radians(listed["dec"])),
-        "dec": listed["dec"] + places[1],
-    }
-    for band in recipe.exposed:
-        mag = np.asarray(listed[f"mag_{band}"])
-        error = np.hypot(f.catalog_error, 0.1 * 10.0 ** (0.4 * (mag - 21.5)))
-        columns[band] = np.round(mag + error * dice.standard_normal(n), 4)
-        columns[f"{band}_err"] = np.round(error, 4)
-    return Table(columns)
-
-
-def _half_sides(recipe: Recipe) -> tuple[float, float]:
-    """Half sides of the field that is filled, in pixels: the frame and a margin."""
-    return 0.55 * recipe.detector.nx, 0.55 * recipe.detector.ny
-
-
-def _cluster_light(recipe: Recipe, dice: np.random.Generator) -> tuple[Array, Array]:
+def cluster_light(recipe: Recipe, dice: np.random.Generator) -> tuple[Array, Array]:
     """Magnitudes r and colours g-r of the cluster: one sequence, binaries, the horizontal branch."""
     f = recipe.field
     branch = min(f.horizontal_branch, f.cluster_stars)
@@ -135,24 +75,14 @@ def _add_light(one: tuple[Array, Array], two: tuple[Array, Array]) -> Array:
     return np.stack([red, green - red])
 
 
-def _field_light(n: int, faintest: float, dice: np.random.Generator) -> tuple[Array, Array]:
-    """Magnitudes r and colours g-r of field stars: counts rise by 0.27 dex a magnitude."""
-    brightest = min(10.5, faintest - 1.0)
-    share = dice.uniform(10.0 ** (0.27 * (brightest - faintest)), 1.0, n)
-    red = faintest + np.log10(share) / 0.27
-    cool = dice.uniform(size=n) < np.clip(0.10 + 0.06 * (red - 15.0), 0.05, 0.45)
-    warm_color = 0.30 + dice.gamma(2.0, 0.13, n)
-    return red, np.where(cool, dice.normal(1.38, 0.09, n), np.minimum(warm_color, 1.4))
-
-
-def _cluster_places(recipe: Recipe, dice: np.random.Generator) -> tuple[Array, Array]:
+def cluster_places(recipe: Recipe, dice: np.random.Generator) -> tuple[Array, Array]:
     """Offsets from the target in pixels, inside the field: a profile of King 1962 (AJ 67, 471, eq. 14)."""
     arcmin = 60.0 / recipe.telescope.pixel_scale
     core, edge = recipe.field.core_radius * arcmin, recipe.field.tidal_radius * arcmin
     radius = np.linspace(0.0, edge, 4000)
     density = (1.0 / np.hypot(1.0, radius / core) - 1.0 / np.hypot(1.0, edge / core)) ** 2
     number = np.cumsum(density * radius)
-    wide, high = _half_sides(recipe)
+    wide, high = half_sides(recipe)
     n = recipe.field.cluster_stars
     x = y = np.empty(0)
     while len(x) < n:

@@ -24,6 +24,8 @@ class Camera:
         ADU.
     dark : float32 (ny, nx)
         Dark current at the nominal temperature, electron / s.
+    glow : float32 (ny, nx)
+        Glow of the amplifier, electron / s.
     response : dict of float32 (ny, nx)
         Relative response to light in each band; the median is 1.
     """
@@ -31,6 +33,7 @@ class Camera:
     recipe: Recipe
     bias: Image
     dark: Image
+    glow: Image
     response: dict[str, Image]
 
     def expose(
@@ -74,26 +77,31 @@ class Camera:
             warmer = 0.0 if temperature is None else temperature - d.temperature
             dark_time = exptime * 2.0 ** (warmer / d.dark_doubling)
             response = self.response[band] if band else self.dark
-            collect_electrons(light, response, self.dark, dark_time, state, electrons)
+            dark = self.dark
+            if d.amp_glow:
+                # the amplifier shines however cold the detector is
+                dark = dark + self.glow * np.float32(exptime / dark_time)
+            collect_electrons(light, response, dark, dark_time, state, electrons)
             add_cosmic_rays(electrons, d.cosmic_rays * exptime / 60.0, dice)
             if electrons.max() > d.full_well:
                 spill_charge(electrons, d.full_well)
         offset = d.bias_drift * dice.standard_normal()
         adu = np.empty(self.bias.shape, np.uint16)
-        ceiling = 2.0**d.bits - 1.0
+        step = float(d.adu_step)
+        bias = self.bias / np.float32(step) if step > 1.0 else self.bias
         digitise(
             electrons,
-            self.bias,
-            offset,
-            d.gain,
+            bias,
+            offset / step,
+            d.gain * step,
             d.read_noise,
             d.full_well,
             d.nonlinearity,
-            ceiling,
+            d.largest / step,
             state,
             adu,
         )
-        return adu
+        return adu * np.uint16(d.adu_step) if step > 1.0 else adu
 
 
 def make_camera(recipe: Recipe) -> Camera:
@@ -114,7 +122,7 @@ def make_camera(recipe: Recipe) -> Camera:
         band: _normal_response(pixels * window * _vignette(recipe) * _dust(recipe, band))
         for band in recipe.exposed
     }
-    return Camera(recipe, bias, dark.astype(np.float32), response)
+    return Camera(recipe, bias, dark.astype(np.float32), _amplifier(recipe), response)
 
 
 def add_cosmic_rays(electrons: Image, expected: float, dice: np.random.Generator) -> None:
@@ -129,6 +137,14 @@ def add_cosmic_rays(electrons: Image, expected: float, dice: np.random.Generator
         inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
         charge = np.rint(dice.lognormal(np.log(900.0), 0.8) * dice.gamma(4.0, 0.25, n))
         np.add.at(electrons, (y[inside], x[inside]), charge[inside].astype(np.float32))
+
+
+def _amplifier(recipe: Recipe) -> Image:
+    """The glow falls off exponentially from the last column of the first row."""
+    d = recipe.detector
+    y, x = np.ogrid[: d.ny, : d.nx]
+    far = np.hypot(x - d.nx + 1.0, y) / (d.amp_glow_size * d.nx)
+    return (d.amp_glow * np.exp(-far)).astype(np.float32)
 
 
 def _normal_response(response: NDArray[np.float64]) -> Image:

@@ -1,13 +1,8 @@
-"""What the camera's program writes into a header: facts in the words of a dialect.
-
-A dialect is data: how it calls the kinds of frames and the bands, and which fact stands under which
-keyword. A fact that a frame does not have leaves its card out.
-"""
+"""What the camera's program writes into a header: facts in the words of a dialect."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -15,87 +10,35 @@ import erfa  # type: ignore[import-untyped]
 import numpy as np
 
 from pogson.core.errors import SettingError
+from pogson.core.time import bjd_tdb
+from pogson.simulate.dialects import DIALECTS
 from pogson.simulate.parse import hint_for
 from pogson.simulate.recipe import Recipe
+from pogson.simulate.schedule import DAY
+from pogson.simulate.variables import site_of
 
 #: keyword, value, comment
 Card = tuple[str, Any, str]
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """The words of one program: `cards` holds keyword, name of the fact, comment."""
-
-    kinds: Mapping[str, str]
-    band: str  # with {band} in it
-    cards: tuple[tuple[str, str, str], ...]
-
-
-DIALECTS = {
-    "maxim": Dialect(
-        {"light": "Light Frame", "bias": "Bias Frame", "dark": "Dark Frame", "flat": "Flat Field"},
-        "sdss_{band}",
-        (
-            ("DATE-OBS", "start", "YYYY-MM-DDThh:mm:ss observation start, UT"),
-            ("EXPTIME", "exptime", "Exposure time in seconds"),
-            ("EXPOSURE", "exptime", "Exposure time in seconds"),
-            ("SET-TEMP", "set_temperature", "CCD temperature setpoint in C"),
-            ("CCD-TEMP", "temperature", "CCD temperature at start of exposure in C"),
-            ("XPIXSZ", "pixel_size", "Pixel Width in microns (after binning)"),
-            ("YPIXSZ", "pixel_size", "Pixel Height in microns (after binning)"),
-            ("XBINNING", "binning", "Binning factor in width"),
-            ("YBINNING", "binning", "Binning factor in height"),
-            ("READOUTM", "readout", "Readout mode of image"),
-            ("FILTER", "band", "Filter name"),
-            ("IMAGETYP", "kind", "Type of image"),
-            ("FOCALLEN", "focal_length_mm", "Focal length of telescope in mm"),
-            ("APTDIA", "diameter_mm", "Aperture diameter of telescope in mm"),
-            ("SITELAT", "latitude_dms", "Latitude of the imaging location"),
-            ("SITELONG", "longitude_dms", "Longitude of the imaging location"),
-            ("JD", "jd_start", "Julian Date at start of exposure"),
-            ("OBJECT", "target", "Target object name"),
-            ("OBJCTRA", "ra_hms", "Nominal Right Ascension of center of image"),
-            ("OBJCTDEC", "dec_dms", "Nominal Declination of center of image"),
-            ("AIRMASS", "airmass", "Relative optical path length through atmosphere"),
-            ("INSTRUME", "camera", "Detector instrument name"),
-            ("BIASSEC", "overscan", "Overscan columns"),
-            ("TRIMSEC", "trim", "Useful part of the detector"),
-            ("EGAIN", "gain", "Electronic gain in e-/ADU"),
-            ("RDNOISE", "read_noise", "Read noise in e-"),
-            ("SATURATE", "saturation", "Saturation level in ADU"),
-        ),
-    ),
-    "plain": Dialect(
-        {"light": "object", "bias": "zero", "dark": "dark", "flat": "flat"},
-        "{band}",
-        (
-            ("DATE-OBS", "start", "[UTC] start of exposure"),
-            ("TIMESYS", "time_scale", "time scale"),
-            ("EXPTIME", "exptime", "[s] exposure time"),
-            ("IMAGETYP", "kind", "type of observation"),
-            ("FILTER", "band", "filter"),
-            ("OBJECT", "target", "target"),
-            ("RA", "ra", "[deg] right ascension"),
-            ("DEC", "dec", "[deg] declination"),
-            ("LATITUDE", "latitude", "[deg] north"),
-            ("LONGITUD", "longitude", "[deg] east"),
-            ("HEIGHT", "height", "[m] above sea level"),
-            ("CCDTEMP", "temperature", "[deg C] detector"),
-            ("CCDSUM", "binning_words", "binning"),
-            ("PIXSCALE", "pixel_scale", "[arcsec] per pixel"),
-            ("AIRMASS", "airmass", "airmass"),
-            ("BIASSEC", "overscan", "overscan"),
-            ("TRIMSEC", "trim", "useful part"),
-            ("GAIN", "gain", "[electron/adu]"),
-            ("RDNOISE", "read_noise", "[electron]"),
-            ("SATURATE", "saturation", "[adu]"),
-        ),
-    ),
-}
-
-
 #: Facts of the detector that a header tells only when the recipe asks for it.
 PRIVATE = ("gain", "read_noise", "saturation")
+
+#: Facts that only a frame of the sky has.
+SKY_FACTS = (
+    "target",
+    "ra",
+    "dec",
+    "ra_hours",
+    "ra_hms",
+    "dec_dms",
+    "ra_colons",
+    "dec_colons",
+    "airmass",
+    "altitude",
+    "pier",
+    "bjd_middle",
+)
 
 
 def check_words(recipe: Recipe) -> None:
@@ -121,23 +64,46 @@ def write_cards(recipe: Recipe, shot: Mapping[str, Any], wcs: Mapping[str, Any])
         WCS cards as they are to be written.
     """
     dialect = DIALECTS[recipe.night.dialect]
-    facts = {**_standing_facts(recipe), **shot, "start": _iso(shot["jd_start"])}
+    facts = {**_standing_facts(recipe), **shot, **_times(recipe, shot)}
     facts["kind"] = dialect.kinds[shot["kind"]]
-    facts["band"] = dialect.band.format(band=shot["band"]) if shot["band"] else None
+    band = shot["band"] if not recipe.detector.bayer else ""
+    facts["band"] = dialect.bands.get(band, dialect.band.format(band=band)) if band else None
     if shot["kind"] != "light":
-        facts.update(dict.fromkeys(("target", "ra", "dec", "ra_hms", "dec_dms", "airmass")))
+        facts.update(dict.fromkeys(SKY_FACTS))
     cards: list[Card] = []
     for keyword, fact, comment in dialect.cards:
-        value = facts[fact]
+        value = fact[1:] if fact.startswith("=") else facts[fact]
         if value is not None and not (isinstance(value, float) and not isfinite(value)):
             cards.append((keyword, value, comment))
-    return cards + [(keyword, value, "") for keyword, value in wcs.items()]
+    return cards + [(keyword, value, "") for keyword, value in wcs.items() if dialect.wcs]
+
+
+def _times(recipe: Recipe, shot: Mapping[str, Any]) -> dict[str, Any]:
+    """Start, middle and end of the exposure as programs write them."""
+    start = shot["jd_start"]
+    middle, end = start + 0.5 * shot["exptime"] / DAY, start + shot["exptime"] / DAY
+    zone = round(recipe.site.longitude / 15.0) / 24.0
+    barycentric = bjd_tdb(middle, recipe.field.ra, recipe.field.dec, site_of(recipe))
+    return {
+        "start": _iso(start),
+        "start_long": _iso(start, 6),
+        "middle": _iso(middle),
+        "middle_long": _iso(middle, 6),
+        "end_long": _iso(end, 6),
+        "start_local": _iso(start + zone),
+        "start_clock": _iso(start)[11:],
+        "end_clock": _iso(end)[11:],
+        "mjd_start": round(start - 2400000.5, 8),
+        "jd_middle": middle,
+        "jd_end": end,
+        "bjd_middle": float(barycentric[0]),
+    }
 
 
 def _standing_facts(recipe: Recipe) -> dict[str, Any]:
     """Facts that hold for the whole night; None where the header is not to tell."""
     d, t, s, f = recipe.detector, recipe.telescope, recipe.site, recipe.field
-    level = round(min(d.bias_level + d.full_well / d.gain, 2.0**d.bits - 1.0), 1)
+    level = round(min(d.bias_level + d.full_well / d.gain, float(d.largest)), 1)
     private = dict(zip(PRIVATE, (d.gain, d.read_noise, level), strict=True))
     told = {name: value if name in recipe.night.tells else None for name, value in private.items()}
     wide = d.nx + d.overscan
@@ -151,6 +117,13 @@ def _standing_facts(recipe: Recipe) -> dict[str, Any]:
         "time_scale": "UTC",
         "focal_length_mm": round(206.264806 * d.pixel_size / t.pixel_scale, 1),
         "diameter_mm": 1000.0 * t.diameter,
+        "focal_ratio": round(206.264806e-3 * d.pixel_size / t.pixel_scale / t.diameter, 2),
+        "telescope": "Simulated telescope",
+        "site_name": s.name,
+        "equinox": 2000.0,
+        "gain_setting": 100,
+        "offset_setting": 30,
+        "bayer": d.bayer or None,
         "latitude": s.latitude,
         "longitude": s.longitude,
         "height": s.height,
@@ -158,6 +131,9 @@ def _standing_facts(recipe: Recipe) -> dict[str, Any]:
         "longitude_dms": sexagesimal(s.longitude),
         "ra": f.ra,
         "dec": f.dec,
+        "ra_hours": round(f.ra / 15.0, 8),
+        "ra_colons": sexagesimal(f.ra / 15.0, 3).lstrip("+").replace(" ", ":"),
+        "dec_colons": sexagesimal(f.dec, 2).replace(" ", ":"),
         "ra_hms": sexagesimal(f.ra / 15.0, 2).lstrip("+"),
         "dec_dms": sexagesimal(f.dec, 1),
         "camera": "Simulated CCD",
@@ -175,7 +151,7 @@ def sexagesimal(value: float, digits: int = 0) -> str:
     return f"{'-' if value < 0 else '+'}{words}"
 
 
-def _iso(jd_utc: float) -> str:
-    year, month, day, clock = erfa.d2dtf("UTC", 3, np.floor(jd_utc), jd_utc - np.floor(jd_utc))
+def _iso(jd_utc: float, digits: int = 3) -> str:
+    year, month, day, clock = erfa.d2dtf("UTC", digits, np.floor(jd_utc), jd_utc - np.floor(jd_utc))
     h, m, s, f = (int(clock[name]) for name in "hmsf")
-    return f"{int(year):04d}-{int(month):02d}-{int(day):02d}T{h:02d}:{m:02d}:{s:02d}.{f:03d}"
+    return f"{int(year):04d}-{int(month):02d}-{int(day):02d}T{h:02d}:{m:02d}:{s:02d}.{f:0{digits}d}"

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from math import inf, isfinite
-from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from pogson.core.errors import SettingError
 
@@ -33,6 +33,26 @@ class Range:
         return " and ".join(part for part in (low, high) if part) or "finite"
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Words that a setting may be."""
+
+    words: tuple[str, ...]
+
+    def holds(self, value: str) -> bool:
+        """True where the word is known."""
+        return value in self.words
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(f"'{word}'" for word in self.words)
+
+
+class Doc(NamedTuple):
+    """What a setting is, in a few words: shown where a recipe is printed."""
+
+    text: str
+
+
 POSITIVE = Range(0.0, closed=False)
 NOT_NEGATIVE = Range(0.0)
 SHARE = Range(0.0, 1.0)
@@ -50,7 +70,7 @@ class Section:
         for name, hint in get_type_hints(type(self), include_extras=True).items():
             value = getattr(self, name)
             for mark in get_args(hint)[1:] if get_origin(hint) is Annotated else ():
-                if isinstance(mark, Range) and not mark.holds(value):
+                if isinstance(mark, Range | Choice) and not mark.holds(value):
                     raise SettingError(f"{self.section}.{name} must be {mark}, got {value!r}")
 
 
@@ -96,6 +116,14 @@ def _convert(hint: Any, old: Any, value: Any, where: str) -> Any:
 
 
 def _item(kind: Any, value: Any, where: str) -> Any:
+    if is_dataclass(kind):
+        _need(value, Mapping, where, "a table of settings")
+        try:
+            return update(kind(), value, f"{where}.")  # type: ignore[operator]
+        except SettingError as error:
+            # a number out of range names the section, not the place in the list
+            section = getattr(kind, "section", "")
+            raise SettingError(str(error).replace(f"{section}.", f"{where}.", 1)) from None
     if hasattr(kind, "_fields"):
         _need(value, list | tuple, where, f"a list of {', '.join(kind._fields)}")
         hints = get_type_hints(kind)

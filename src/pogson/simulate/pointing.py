@@ -17,6 +17,11 @@ def center_of(recipe: Recipe) -> tuple[float, float]:
     return (recipe.detector.nx - 1) / 2.0, (recipe.detector.ny - 1) / 2.0
 
 
+def half_sides(recipe: Recipe) -> tuple[float, float]:
+    """Half sides of the field that is filled with stars, in pixels: the frame and a margin."""
+    return 0.55 * recipe.detector.nx, 0.55 * recipe.detector.ny
+
+
 def plane_of(recipe: Recipe, x: Array, y: Array) -> tuple[Array, Array]:
     """Offsets east and north in the tangent plane, arcsec, of x, y in the reference frame."""
     x0, y0 = center_of(recipe)
@@ -37,6 +42,20 @@ def sky_of(recipe: Recipe, east: Array, north: Array) -> tuple[Array, Array]:
         np.degrees(ra + np.arctan2(xi, depth)) % 360.0,
         np.degrees(np.arctan2(np.sin(dec) + eta * np.cos(dec), np.hypot(xi, depth))),
     )
+
+
+def pixels_of(recipe: Recipe, ra: Array, dec: Array) -> tuple[Array, Array]:
+    """x, y in the reference frame of places on the sky, degrees; NaN on the far half of the sky."""
+    a, d = np.radians(ra - recipe.field.ra), np.radians(dec)
+    d0 = np.radians(recipe.field.dec)
+    depth = np.sin(d) * np.sin(d0) + np.cos(d) * np.cos(d0) * np.cos(a)
+    depth = np.where(depth > 1e-3, depth, np.nan)
+    east = np.degrees(np.cos(d) * np.sin(a) / depth) * 3600.0
+    north = np.degrees((np.sin(d) * np.cos(d0) - np.cos(d) * np.sin(d0) * np.cos(a)) / depth) * 3600.0
+    x0, y0 = center_of(recipe)
+    angle, scale = np.radians(recipe.telescope.angle), recipe.telescope.pixel_scale
+    c, s = np.cos(angle) / scale, np.sin(angle) / scale
+    return x0 - c * east + s * north, y0 + s * east + c * north
 
 
 def moved(recipe: Recipe, x: Array, y: Array, dx: float, dy: float, rotation: float) -> tuple[Array, Array]:

@@ -8,8 +8,12 @@ import erfa  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
+from pogson.simulate.background import moon_plane, twilight
+from pogson.simulate.clouds import frame_grid, plane_through, veil_extinction
 from pogson.simulate.dice import dice_for
+from pogson.simulate.mount import make_track, sight
 from pogson.simulate.recipe import Recipe
+from pogson.simulate.trees import open_share
 
 Array = NDArray[np.float64]
 
@@ -19,18 +23,31 @@ class Conditions:
     """The truth about each light frame, in the order of their exposure; arrays of one length.
 
     `zero_point` is the magnitude of a star of colour 0 whose total flux is 1 electron / s, with the air and
-    cloud of that moment; `fwhm`, `dx`, `dy` are in pixels, `rotation` in degrees, `sky` in electron / pixel.
+    the mean cloud of that moment, and `color_term` the effective one: mag - inst = zero_point + color_term
+    (g-r). `fwhm`, `dx`, `dy`, `trail` are in pixels, `rotation` in degrees, `sky` in electron / pixel,
+    `sky_x` and `sky_y` its rise over the width and height of the frame over its mean. `cloud_spread` is the
+    scatter of extinction over the frame (mag), `trees` the share of light that they take; `altitude` is
+    that of the middle, `up_x` and `up_y` its rise per pixel, in degrees.
     """
 
     airmass: Array
     transparency: Array
     zero_point: Array
+    color_term: Array
     fwhm: Array
     sky: Array
     scintillation: Array
     dx: Array
     dy: Array
     rotation: Array
+    trail: Array
+    sky_x: Array
+    sky_y: Array
+    cloud_spread: Array
+    altitude: Array
+    up_x: Array
+    up_y: Array
+    trees: Array
 
 
 def make_conditions(recipe: Recipe, bands: list[str], exptime: Array, jd_utc: Array) -> Conditions:
@@ -40,31 +57,72 @@ def make_conditions(recipe: Recipe, bands: list[str], exptime: Array, jd_utc: Ar
     is given as it looks, so that extinction does not dim it.
     """
     t, n = recipe.telescope, len(bands)
-    dice = dice_for(recipe.seed, "air")
-    steps = dice.standard_normal((5, n))
+    steps = dice_for(recipe.seed, "air").standard_normal((5, n))
     airmass = airmass_of(recipe, jd_utc)
-    band = [recipe.bands[b] for b in bands]
+    track = make_track(recipe, jd_utc, steps[2:])
+    hours = 24.0 * (jd_utc - jd_utc[0])
     cloud = np.where(np.isin(np.arange(1, n + 1), recipe.sky.cloudy), recipe.sky.cloud, 0.0)
-    transparency = 10.0 ** (-0.4 * cloud) * (1.0 - np.abs(recipe.sky.transparency_spread * steps[0]))
-    zero = np.array([b.zero_point for b in band])
-    loss = np.array([b.extinction for b in band]) * airmass
-    seeing = recipe.sky.seeing * airmass**0.6 * np.exp(_slow(recipe.sky.seeing_spread * steps[1]))
-    sky_rate = 10.0 ** (0.4 * (zero - np.array([b.sky for b in band]))) * t.pixel_scale**2
-    drift = [t.drift * steps[2], t.drift * steps[3], t.field_rotation * steps[4]]
-    for step in drift:
-        step[:1] = 0.0
-    dx, dy, rotation = (np.cumsum(step) for step in drift)
-    return Conditions(
-        airmass,
-        transparency,
-        zero - loss + 2.5 * np.log10(transparency),
-        seeing / t.pixel_scale,
-        sky_rate * exptime,
-        scintillation_of(recipe, airmass, exptime),
-        dx,
-        dy,
-        rotation,
+    veil = veil_extinction(recipe, hours[:, None, None], *frame_grid(recipe))
+    veil_mean, veil_x, veil_y = plane_through(veil)
+    transparency = 10.0 ** (-0.4 * (cloud + veil_mean))
+    transparency = transparency * (1.0 - np.abs(recipe.sky.transparency_spread * steps[0]))
+    zero, k, k2, term, dark = (
+        np.array([getattr(recipe.bands[b], name) for b in bands])
+        for name in ("zero_point", "extinction", "second_extinction", "color_term", "sky")
     )
+    seeing = recipe.sky.seeing * airmass**0.6 * np.exp(_slow(recipe.sky.seeing_spread * steps[1]))
+    if t.focus_drift:
+        seeing = np.hypot(seeing, t.focus_drift * (hours - t.focus_time))
+    more, more_x, more_y = _more_sky(recipe, jd_utc, k, dark, track.rotation)
+    glow = recipe.sky.veil_glow
+    level = (1.0 + more) * (1.0 + glow * veil_mean)
+    sky_rate = 10.0 ** (0.4 * (zero - dark)) * t.pixel_scale**2
+    looks = sight(recipe, jd_utc, track.rotation)
+    return Conditions(
+        airmass=airmass,
+        transparency=transparency,
+        zero_point=zero - k * airmass + 2.5 * np.log10(transparency),
+        color_term=term - k2 * airmass,
+        fwhm=seeing / t.pixel_scale,
+        sky=sky_rate * exptime * level,
+        scintillation=scintillation_of(recipe, airmass, exptime),
+        dx=track.dx,
+        dy=track.dy,
+        rotation=track.rotation,
+        trail=track.trail,
+        sky_x=more_x / (1.0 + more) + glow * veil_x / (1.0 + glow * veil_mean),
+        sky_y=more_y / (1.0 + more) + glow * veil_y / (1.0 + glow * veil_mean),
+        cloud_spread=veil.std(axis=(1, 2)),
+        altitude=looks[0],
+        up_x=looks[1],
+        up_y=looks[2],
+        trees=_hidden(recipe, looks),
+    )
+
+
+def _more_sky(
+    recipe: Recipe, jd_utc: Array, extinction: Array, dark: Array, rotation: Array
+) -> tuple[Array, Array, Array]:
+    """Moonlight and twilight over the dark sky, and the rise over the frame, turned with it."""
+    d = recipe.detector
+    light, rise_x, rise_y = np.zeros((3, len(jd_utc)))
+    if recipe.sky.moon:
+        light, rise_x, rise_y = moon_plane(recipe, jd_utc, extinction)
+    if recipe.sky.twilight:
+        light = light + twilight(jd_utc, recipe)
+    c, s = np.cos(np.radians(rotation)), np.sin(np.radians(rotation))
+    across, upward = rise_x / d.nx, rise_y / d.ny
+    unit = 10.0 ** (0.4 * dark)
+    return light * unit, (c * across - s * upward) * d.nx * unit, (s * across + c * upward) * d.ny * unit
+
+
+def _hidden(recipe: Recipe, looks: tuple[Array, Array, Array]) -> Array:
+    """Share of the light of each frame that trees take."""
+    if recipe.site.trees <= -90.0:
+        return np.zeros(len(looks[0]))
+    d = recipe.detector
+    x, y = np.meshgrid(np.linspace(0.0, d.nx - 1.0, 15), np.linspace(0.0, d.ny - 1.0, 15))
+    return np.array([1.0 - open_share(recipe, x, y, one).mean() for one in zip(*looks, strict=True)])
 
 
 def scintillation_of(recipe: Recipe, airmass: Array, exptime: Array) -> Array:
