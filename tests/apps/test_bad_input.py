@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from spoil import LIGHTS, edit_header, edit_pixels, own, truncate
 
@@ -213,3 +214,60 @@ def test_a_catalogue_of_another_field_is_not_believed(pogson, small_night, tmp_p
     assert "no plate solution" in answer.out
     assert "give --catalog" not in answer.out
     assert not np.isfinite(read_table(tmp_path / "out" / "stars.ecsv")["mag_g"]).any()
+
+
+# ------------------------------------------------------------------ what else a night may hold
+
+
+def test_a_night_of_which_no_frame_is_accepted_says_why(pogson, small_night, tmp_path):
+    answer = pogson("run", small_night, "--out", tmp_path / "out", "--quiet", "--set", "judge.min_stars=9999")
+    assert answer.code == 1
+    assert "none of 4 light frames was accepted (few stars: " in answer.line
+    assert "[judge]" in answer.line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_band_whose_frames_are_all_rejected_is_no_trouble(pogson, small_night, tmp_path):
+    dropped = f"judge.drop={LIGHTS[0]},{LIGHTS[1]}"
+    answer = pogson("run", small_night, "--out", tmp_path / "out", "--quiet", "--set", dropped)
+    assert answer.code == 0
+    assert "2 of 4 lights used" in answer.out
+    assert "n_r" in read_table(tmp_path / "out" / "stars.ecsv").colnames
+
+
+def test_a_filter_may_have_any_name(pogson, small_night, tmp_path):
+    out = tmp_path / "out"
+    answer = pogson("run", small_night, "--out", out, "--quiet", "--set", "bands.sdss_g=../Ha/O III")
+    assert answer.code == 0
+    assert "inst_../Ha/O III" in read_table(out / "stars.ecsv").colnames
+    assert (out / "plots" / "detection_.._Ha_O_III.png").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+
+
+def test_rows_without_numbers_spoil_only_themselves(pogson, linked_night, tmp_path):
+    night = linked_night()
+    path = own(night / LIGHTS[0])
+    with fits.open(path) as hdus:
+        header, pixels = hdus[0].header, hdus[0].data.astype(np.float32)
+    pixels[:60] = np.nan
+    for key in ("BZERO", "BSCALE"):
+        header.remove(key, ignore_missing=True)
+    fits.writeto(path, pixels, header, overwrite=True)
+    answer = pogson("run", night, "--out", tmp_path / "out", "--quiet")
+    assert answer.code == 0
+    assert "4 of 4 lights used" in answer.out
+
+
+def test_cubes_tables_and_copies_are_named(pogson, linked_night, tmp_path):
+    night = linked_night()
+    header = fits.getheader(night / LIGHTS[0])
+    fits.writeto(night / "cube.fits", np.zeros((3, 50, 50), np.uint16), header)
+    fits.BinTableHDU.from_columns([fits.Column("a", "E", array=[1.0])]).writeto(night / "table.fits")
+    shutil.copy(night / LIGHTS[0], night / "copy <b> [1] ü.fits")
+    answer = pogson("run", night, "--out", tmp_path / "out", "--quiet")
+    assert answer.code == 3
+    assert "cube.fits: holds a cube of 3 x 50 x 50, not one image" in answer.out
+    assert "table.fits: holds no image" in answer.out
+    assert f"copy <b> [1] ü.fits is a copy of {night / LIGHTS[0]} and counts twice" in answer.out or (
+        f"{LIGHTS[0]} is a copy of" in answer.out
+    )

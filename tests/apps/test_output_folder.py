@@ -75,7 +75,7 @@ def test_an_earlier_run_survives_a_new_one_that_fails(pogson, small_run, linked_
     out = tmp_path / "out"
     shutil.copytree(small_run, out)
     night = linked_night()
-    answer = pogson("run", night, "--out", out, "--overwrite", "--quiet", "--set", "detect.threshold=-1")
+    answer = pogson("run", night, "--out", out, "--overwrite", "--quiet", "--set", "detect.threshold=0")
     assert answer.code == 2
     assert content(out) == PRODUCTS
 
@@ -111,27 +111,28 @@ def test_products_inside_the_night_are_not_taken_for_frames(pogson, linked_night
 def test_a_stopped_run_goes_on_where_it_stopped_and_gives_the_same(
     small_night, small_run, tmp_path, monkeypatch
 ):
-    calls = []
-    calibrate = lights.Workshop.calibrate
+    searched = []
+    detect = lights.detect_stars
 
-    def counted(shop, exposure):
-        calls.append(Path(exposure.path).name)
-        if len(calls) == 3 and not (tmp_path / "second").exists():
+    def interrupted(frame, **settings):
+        if len(searched) == 2:
             raise KeyboardInterrupt
-        return calibrate(shop, exposure)
+        return counted(frame, **settings)
 
-    monkeypatch.setattr(lights.Workshop, "calibrate", counted)
+    def counted(frame, **settings):
+        stars = detect(frame, **settings)
+        searched.append(Path(frame.exposure.path).name)
+        return stars
+
     catalog = small_night / "catalog.csv"
+    monkeypatch.setattr(lights, "detect_stars", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(small_night, out=tmp_path / "out", catalog=catalog, workers=1)
     assert content(tmp_path / "out") == {".pogson"}
-    done = calls[:2]
-    (tmp_path / "second").touch()
-    calls.clear()
+    assert len(searched) == 2
+    monkeypatch.setattr(lights, "detect_stars", counted)
     run(small_night, out=tmp_path / "out", catalog=catalog, workers=1)
-    measured_again = calls[2:]
-    assert set(calls[:2]).isdisjoint(done), "only what was left is searched"
-    assert set(measured_again) <= set(done), "frames searched before are read again to be measured"
+    assert sorted(searched) == list(LIGHTS), "each frame is searched once"
     assert content(tmp_path / "out") == PRODUCTS
     same_tables(tmp_path / "out", small_run)
 

@@ -167,7 +167,7 @@ def test_detect_goes_on_after_a_file_that_is_not_there(pogson, calibrated, tmp_p
     none = pogson("detect", tmp_path / "no.fits")
     assert none.code == 1 and none.out == ""
     wrong = pogson("detect", good, "--threshold", "-1")
-    assert wrong.code == 2 and "threshold = -1 sigma must be above 0" in wrong.line
+    assert wrong.code == 2 and "threshold must not be negative, got -1.0" in wrong.line
 
 
 def test_measure_has_every_term_of_the_error(pogson, calibrated, tmp_path):

@@ -18,7 +18,7 @@ from pogson.io.fits import read_frame, read_raw, write_frame, write_master
 from pogson.io.scan import Scan, scan_folder
 from pogson.io.tables import read_table, write_table
 from pogson.pipeline.night import prepare_night
-from pogson.pipeline.products import frames_table
+from pogson.pipeline.products import file_name, frames_table
 from pogson.pipeline.provenance import describe_inputs, describe_settings, now, versions
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.workers import Failure, Outcome, Progress, map_frames
@@ -164,7 +164,7 @@ def write_masters(masters: Masters, folder: Path) -> list[str]:
         make_folder(folder)
     names = []
     for master in masters.masters:
-        names.append(f"{master.name}.fits")
+        names.append(file_name(f"{master.name}.fits"))
         write_master(folder / names[-1], master)
     return names
 

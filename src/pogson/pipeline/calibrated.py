@@ -11,6 +11,7 @@ import numpy as np
 from astropy.table import Table
 
 from pogson.core.columns import ZEROPOINTS
+from pogson.core.errors import NightError
 from pogson.core.transform import Transform
 from pogson.pipeline.coordinates import Located, epoch_of
 from pogson.pipeline.lights import Measured
@@ -80,6 +81,12 @@ def calibrate_magnitudes(
     accepted = frozenset(
         m.detected.exposure.path for m, v in zip(reduced.lights, verdicts, strict=True) if v.accepted
     )
+    if not accepted:
+        said = dict.fromkeys(reason for v in verdicts for reason in v.reasons)
+        raise NightError(
+            f"none of {len(verdicts)} light frames was accepted ({'; '.join(list(said)[:4])}); "
+            "change the limits in [judge], or name the frames to keep there"
+        )
     good = [t for t, m in zip(tables, measured, strict=True) if m.detected.exposure.path in accepted]
     rejected = [t for t, m in zip(tables, measured, strict=True) if m.detected.exposure.path not in accepted]
     zero_points, matched, notes = _zero_points(good, located, catalog, settings)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Container, Mapping, Sequence
 from math import nan
 from typing import Any
 
@@ -166,10 +167,15 @@ def photometry_table(tables: Sequence[Table]) -> Table:
     return PHOTOMETRY.describe(vstack(plain, metadata_conflicts="silent", join_type="outer"))
 
 
-def observed_bands(lights: Sequence[Measured]) -> list[str]:
-    """Bands of the frames that were measured, in the order of their first."""
-    bands = [m.detected.exposure.band for m in lights if m.photometry is not None]
-    return list(dict.fromkeys(bands))
+def observed_bands(lights: Sequence[Measured], accepted: Container[str]) -> list[str]:
+    """Bands of the frames that were accepted, in the order of their first."""
+    exposures = [m.detected.exposure for m in lights]
+    return list(dict.fromkeys(e.band for e in exposures if e.path in accepted))
+
+
+def file_name(name: str) -> str:
+    """A name that can stand in a folder: filters may be called "Ha/OIII"."""
+    return re.sub(r"[^\w.+-]", "_", name)
 
 
 def typical(values: Any) -> float:

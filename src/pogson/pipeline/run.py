@@ -25,7 +25,7 @@ from pogson.pipeline.cache import Cache, to_plain
 from pogson.pipeline.calibrated import calibrate_magnitudes
 from pogson.pipeline.coordinates import Located, locate_field
 from pogson.pipeline.night import Night, prepare_night
-from pogson.pipeline.products import observed_bands
+from pogson.pipeline.products import file_name, observed_bands
 from pogson.pipeline.project import Project, open_project
 from pogson.pipeline.provenance import describe_settings, now, versions
 from pogson.pipeline.reduce import Reduced, reduce_lights
@@ -145,7 +145,7 @@ def run(
         work = Work(str(night), chosen, scan, ready, reduced, located, done)
         tables = work.tables()
         with clock.time("pictures"):
-            drawn = dict(_draw(work, tables, shown))
+            drawn = {file_name(name): picture for name, picture in _draw(work, tables, shown)}
         summary = summarize(
             night, project.folder, tables.frames, done, located, list(drawn), work.failures, work.notes
         )
@@ -199,7 +199,7 @@ def _reduce(
 
 def _draw(work: Work, tables: Tables, progress: Progress) -> pictures.Drawn:
     reduced, done = work.reduced, work.done
-    bands = observed_bands(reduced.lights)
+    bands = observed_bands(reduced.lights, done.accepted_paths)
     accepted = np.isin(np.asarray(tables.photometry["frame"], str), list(done.accepted_paths))
     parts = [
         pictures.draw_frames(tables.frames, done.zero_points),

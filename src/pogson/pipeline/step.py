@@ -41,6 +41,8 @@ class Setting:
         wanted = (int, float) if self.type is float else self.type
         if not isinstance(value, wanted) or (isinstance(value, bool) and self.type is not bool):
             raise SettingError(f"{where} must be {_WORDS[self.type]}, got {value!r}")
+        if (self.type is int or self.unit in SIZES) and value < 0:
+            raise SettingError(f"{where} must not be negative, got {value!r}")
         return self.type(value)
 
     def parse(self, text: str, where: str) -> Any:
@@ -62,6 +64,9 @@ class Setting:
         except ValueError:
             raise SettingError(f"{where} must be {_WORDS[self.type]}, got {text!r}") from None
 
+
+#: units of quantities that cannot be negative; whole numbers are counts, and cannot either
+SIZES = ("px", "FWHM", "sigma", "fraction", "K")
 
 _WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
 

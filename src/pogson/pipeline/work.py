@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from astropy.table import Table
@@ -56,7 +57,23 @@ class Work:
         known = [e for e in self.scan.exposures if e.sources.get("band", "").startswith("[bands]")]
         named = {e.band for e in known}
         idle = [k for k, band in self.settings.facts.get("bands", {}).items() if band not in named]
-        return [*self.scan.notes, *(f'[bands] "{k}": no frame has this filter' for k in idle)]
+        return [*self.scan.notes, *(f'[bands] "{k}": no frame has this filter' for k in idle), *self._copies]
+
+    @cached_property
+    def inputs(self) -> list[dict[str, str]]:
+        """Path, kind and hash of each image."""
+        return describe_inputs(self.scan.exposures)
+
+    @property
+    def _copies(self) -> list[str]:
+        """The same image twice counts twice, and makes errors look smaller than they are."""
+        first: dict[str, str] = {}
+        copies = []
+        for one in self.inputs:
+            other = first.setdefault(one["sha256"], one["path"])
+            if other != one["path"]:
+                copies.append(f"{one['path']} is a copy of {other} and counts twice: remove one")
+        return copies
 
     def tables(self) -> Tables:
         """FRAMES and PHOTOMETRY."""
@@ -74,7 +91,7 @@ class Work:
         reference = self.reduced.lights[self.reduced.reference].detected.exposure.path
         return {
             "night": self.night,
-            "inputs": describe_inputs(self.scan.exposures),
+            "inputs": self.inputs,
             "notes": [*self.notes, *self.scan.others, *self.located.notes, *self.done.notes],
             "frames_failed": [{"path": f.item, "reason": f.reason} for f in self.failures],
             "frames_rejected": [

@@ -60,11 +60,17 @@ def command(
 def _tables(recipe: str | None, base: str, frames: int, size: tuple[int, int]) -> dict[str, Any]:
     """The built-in recipe with the values of the user's file."""
     from pogson.pipeline.settings import parse_toml
+    from pogson.simulate import Recipe
     from pogson.simulate.recipes import RECIPES, merged, named_recipe
 
     if recipe in RECIPES and not Path(recipe).exists():
         base, recipe = recipe, None
-    return merged(named_recipe(base, frames=frames, size=size), parse_toml(recipe))
+    tables = merged(named_recipe(base, frames=frames, size=size), parse_toml(recipe))
+    try:
+        Recipe.from_dict(tables)
+    except SettingError as error:
+        raise SettingError(f"{recipe}: {error}" if recipe else str(error)) from None
+    return tables
 
 
 def _size(text: str | None) -> tuple[int, int]:
