@@ -1,0 +1,74 @@
+"""The light curve of one star as a table: what is plotted, fitted and handed on."""
+
+from __future__ import annotations
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.columns import LIGHTCURVE
+from pogson.steps.timeseries.ensemble import Ensemble
+
+#: columns of the frames that go with every point
+OF_FRAME = ("jd_utc", "exptime", "airmass", "fwhm")
+
+
+def light_curve(ensemble: Ensemble, star: int) -> Table:
+    """One row per frame: LIGHTCURVE, with relative flux, check star, and what else is known of the point.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Differential magnitudes.
+    star : int
+        Number of the star.
+
+    Returns
+    -------
+    Table
+        LIGHTCURVE of the star; flux and flux_err relative to its median; check_mag and check_mag_err; jd_utc,
+        exptime, airmass, fwhm; x, y, sky of the point where they are known.
+
+    Raises
+    ------
+    KeyError
+        If there is no such star.
+    """
+    curves = ensemble.curves
+    row = curves.row(star)
+    flux = curves.flux[row]
+    middle = float(np.nanmedian(flux)) if np.isfinite(flux).any() else np.nan
+    n = len(curves.time)
+    extra = {
+        name: np.asarray(curves.frames[name], float) for name in OF_FRAME if name in curves.frames.colnames
+    }
+    check = curves.row(ensemble.check) if ensemble.check else -1
+    nothing = np.full(n, np.nan)
+    return LIGHTCURVE.table(
+        {"star": star, "check": ensemble.check, "n_comparisons": len(ensemble.members)},
+        star=np.full(n, star),
+        frame=np.asarray(curves.frames["frame"], str),
+        bjd_tdb=curves.time,
+        mag=ensemble.mag[row],
+        mag_err=ensemble.mag_err[row],
+        flags=curves.flags[row],
+        flux=flux / middle,
+        flux_err=curves.flux_err[row] / abs(middle),
+        check_mag=ensemble.mag[check] if ensemble.check else nothing,
+        check_mag_err=ensemble.mag_err[check] if ensemble.check else nothing,
+        **extra,
+        **{name: values[row] for name, values in curves.details.items()},
+    )
+
+
+def light_curves_table(ensemble: Ensemble) -> Table:
+    """All light curves, one row per star and frame, stars one after the other: LIGHTCURVE."""
+    curves = ensemble.curves
+    stars, n = len(curves.stars), len(curves.time)
+    return LIGHTCURVE.table(
+        star=np.repeat(np.asarray(curves.stars["id"], np.int64), n),
+        frame=np.tile(np.asarray(curves.frames["frame"], str), stars),
+        bjd_tdb=np.tile(curves.time, stars),
+        mag=ensemble.mag.ravel(),
+        mag_err=ensemble.mag_err.ravel(),
+        flags=curves.flags.ravel(),
+    )
