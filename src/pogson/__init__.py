@@ -31,6 +31,7 @@ _VERBS = {
     "compare_ensemble": "pogson.steps.timeseries.ensemble",
     "plot_diagram": "pogson.pipeline.pictures",
     "simulate_night": "pogson.simulate",
+    "read_settings": "pogson.pipeline.settings",
     "run": "pogson.pipeline.run",
     "Frame": "pogson.core.frame",
     "Exposure": "pogson.core.frame",

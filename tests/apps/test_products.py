@@ -119,6 +119,14 @@ def test_units_survive_in_both_formats(small_run):
     assert b"electron" in (flux.metadata or {}).get(b"unit", b"")
 
 
+def test_the_tables_are_read_by_pandas(small_run):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    stars = pandas.read_csv(small_run / "stars.ecsv", comment="#", sep=" ")
+    assert set(STAR_COLUMNS) <= set(stars.columns) and len(stars) > 100
+    photometry = pandas.read_parquet(small_run / "photometry.parquet")
+    assert len(photometry) == 4 * len(stars)
+
+
 def test_masters_are_fits_files_with_variance_and_mask(small_run):
     names = sorted(p.name for p in (small_run / "masters").iterdir())
     assert len(names) == 4 and all(n.endswith(".fits") for n in names)

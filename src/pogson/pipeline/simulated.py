@@ -10,26 +10,9 @@ from pogson.core.errors import FileError, SettingError
 from pogson.io.files import make_folder
 from pogson.io.fits import write_raw
 from pogson.io.tables import read_table, write_table
-from pogson.pipeline.settings import parse_toml
 from pogson.pipeline.workers import Progress, Silent, count_workers
 from pogson.simulate.night import Night, simulate_night
 from pogson.simulate.recipe import Recipe
-
-
-def read_recipe(path: str | None) -> dict[str, Any]:
-    """The recipe in a TOML file, checked; no path gives the default one.
-
-    Raises
-    ------
-    SettingError
-        In one line that names the file.
-    """
-    given = parse_toml(path)
-    try:
-        Recipe.from_dict(given)
-    except SettingError as error:
-        raise SettingError(f"{path}: {error}") from None
-    return given
 
 
 def write_night(
