@@ -11,12 +11,12 @@ Y = np.array([511.5, 0.0, 1023.0, 511.5])
 
 
 def shapes(**telescope):
-    recipe = Recipe.from_dict({"telescope": {"elongation": 1.0} | telescope})
-    return star_shapes(recipe, X, Y, 4.0, 0.0)
+    recipe = Recipe.from_dict({"telescope": telescope})
+    return star_shapes(recipe, X, Y, 4.0, 1.0, 0.0)
 
 
 def test_by_default_all_stars_of_a_frame_are_alike():
-    fwhm, elongation, angle = star_shapes(Recipe(), X, Y, 4.0, 33.0)
+    fwhm, elongation, angle = star_shapes(Recipe(), X, Y, 4.0, 1.03, 33.0)
     assert set(fwhm) == {4.0} and set(elongation) == {1.03} and set(angle) == {33.0}
 
 
@@ -37,8 +37,8 @@ def test_corner_stars_point_to_the_middle():
 
 
 def test_stretches_along_and_across_cancel():
-    recipe = Recipe.from_dict({"telescope": {"elongation": 1.2, "corner_elongation": 0.2}})
-    _, elongation, _ = star_shapes(recipe, X[1:2], Y[1:2], 4.0, -45.0)
+    recipe = Recipe.from_dict({"telescope": {"corner_elongation": 0.2}})
+    _, elongation, _ = star_shapes(recipe, X[1:2], Y[1:2], 4.0, 1.2, -45.0)
     assert elongation[0] == pytest.approx(1.0, abs=2e-3)
 
 
@@ -71,3 +71,13 @@ def test_the_focus_drifts_away_from_its_best_moment():
     hours = np.arange(25) * 300 / 3600
     np.testing.assert_allclose(fwhm**2 - sharp**2, (2.0 * (hours - 1.0)) ** 2, atol=1e-6)
     assert np.argmin(fwhm**2 - sharp**2) == 12
+
+
+def test_guiding_stretches_the_stars_of_some_frames_more():
+    night = {"exposures": [["r", 60.0, 200]]}
+    telescope = {"elongation": 1.1, "elongation_spread": 0.5}
+    made = simulate_night(Recipe.from_dict({"telescope": telescope, "night": night}))
+    excess = np.log((made.conditions.elongation - 1.0) / 0.1)
+    assert np.std(excess) == pytest.approx(0.5, rel=0.15)
+    assert np.mean(excess) == pytest.approx(0.0, abs=0.15)
+    assert set(simulate_night().conditions.elongation) == {1.03}

@@ -73,6 +73,7 @@ class Telescope(Section):
     profile: Annotated[str, Choice(("moffat", "gaussian")), Doc("of a star")] = "moffat"
     beta: Annotated[float, Range(1.2, 20.0), Doc("exponent of the Moffat profile")] = 3.2
     elongation: Annotated[float, Range(1.0, 5.0), Doc("major over minor axis, direction at random")] = 1.03
+    elongation_spread: Annotated[Fraction, NOT_NEGATIVE, Doc("of its excess over 1, per frame")] = 0.0
     corner_elongation: Annotated[float, Range(0.0, 2.0), Doc("stretch towards the corners, radial")] = 0.0
     corner_fwhm: Annotated[Fraction, Range(0.0, 2.0), Doc("by which stars are wider in the corners")] = 0.0
     tilt: Annotated[Fraction, Range(-0.5, 0.5), Doc("by which the FWHM grows from the middle to +x")] = 0.0

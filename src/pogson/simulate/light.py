@@ -72,7 +72,8 @@ def add_stars(
         n = max(int(n), 1)
         part = np.tile((np.arange(n) + 0.5) / n - 0.5, these.sum())
         u, v, electrons, du, dv = (np.repeat(a[these], n) for a in (x, y, flux / n, move_x, move_y))
-        _draw(image, recipe, u + part * du, v + part * dv, electrons, fwhm, angle, FAINTEST_WING / n)
+        shapes = star_shapes(recipe, u + part * du, v + part * dv, fwhm, now["elongation"], angle)
+        _draw(image, recipe, u + part * du, v + part * dv, electrons, shapes, FAINTEST_WING / n)
 
 
 def places(
@@ -97,11 +98,10 @@ def _draw(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     flux: NDArray[np.float64],
-    fwhm: float,
-    angle: float,
+    shapes: tuple[NDArray[np.float64], ...],
     cut: float,
 ) -> None:
-    width, elongation, turn = star_shapes(recipe, x, y, fwhm, angle)
+    width, elongation, turn = shapes
     if recipe.telescope.profile == "gaussian":
         add_elliptic_gaussians(image, x, y, flux, width, elongation, turn)
     else:

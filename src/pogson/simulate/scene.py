@@ -34,7 +34,7 @@ class Sky(Section):
     veils: Annotated[tuple[Veil, ...], Doc("passing clouds: [from h, to h, mean mag]")] = ()
     veil_size: Annotated[Fraction, POSITIVE, Doc("of their structure, in widths of the frame")] = 1.5
     veil_speed: Annotated[float, "frame/h", NOT_NEGATIVE, Doc("of their drift, in widths")] = 20.0
-    veil_glow: Annotated[float, "1/mag", NOT_NEGATIVE, Doc("by which they brighten the sky")] = 0.0
+    veil_glow: Annotated[Fraction, NOT_NEGATIVE, Doc("by which an opaque cloud brightens the sky")] = 0.0
     gradient: Annotated[Fraction, SHARE, Doc("of the sky level across the frame, at random")] = 0.02
     twilight: Annotated[bool, Doc("add the light of the Sun below the horizon")] = False
     moon: Annotated[bool, Doc("add moonlight and its gradient")] = False

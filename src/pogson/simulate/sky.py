@@ -35,6 +35,7 @@ class Conditions:
     zero_point: Array
     color_term: Array
     fwhm: Array
+    elongation: Array
     sky: Array
     scintillation: Array
     dx: Array
@@ -63,8 +64,9 @@ def make_conditions(recipe: Recipe, bands: list[str], exptime: Array, jd_utc: Ar
     hours = 24.0 * (jd_utc - jd_utc[0])
     cloud = np.where(np.isin(np.arange(1, n + 1), recipe.sky.cloudy), recipe.sky.cloud, 0.0)
     veil = veil_extinction(recipe, hours[:, None, None], *frame_grid(recipe))
-    veil_mean, veil_x, veil_y = plane_through(veil)
-    transparency = 10.0 ** (-0.4 * (cloud + veil_mean))
+    # cloud throws back the light of the ground in the measure that it dims the stars
+    glow, glow_x, glow_y = plane_through(recipe.sky.veil_glow * (1.0 - 10.0 ** (-0.4 * veil)))
+    transparency = 10.0 ** (-0.4 * (cloud + veil.mean(axis=(1, 2))))
     transparency = transparency * (1.0 - np.abs(recipe.sky.transparency_spread * steps[0]))
     zero, k, k2, term, dark = (
         np.array([getattr(recipe.bands[b], name) for b in bands])
@@ -74,8 +76,6 @@ def make_conditions(recipe: Recipe, bands: list[str], exptime: Array, jd_utc: Ar
     if t.focus_drift:
         seeing = np.hypot(seeing, t.focus_drift * (hours - t.focus_time))
     more, more_x, more_y = _more_sky(recipe, jd_utc, k, dark, track.rotation)
-    glow = recipe.sky.veil_glow
-    level = (1.0 + more) * (1.0 + glow * veil_mean)
     sky_rate = 10.0 ** (0.4 * (zero - dark)) * t.pixel_scale**2
     looks = sight(recipe, jd_utc, track.rotation)
     return Conditions(
@@ -84,20 +84,28 @@ def make_conditions(recipe: Recipe, bands: list[str], exptime: Array, jd_utc: Ar
         zero_point=zero - k * airmass + 2.5 * np.log10(transparency),
         color_term=term - k2 * airmass,
         fwhm=seeing / t.pixel_scale,
-        sky=sky_rate * exptime * level,
+        elongation=_stretch(recipe, n),
+        sky=sky_rate * exptime * (1.0 + more) * (1.0 + glow),
         scintillation=scintillation_of(recipe, airmass, exptime),
         dx=track.dx,
         dy=track.dy,
         rotation=track.rotation,
         trail=track.trail,
-        sky_x=more_x / (1.0 + more) + glow * veil_x / (1.0 + glow * veil_mean),
-        sky_y=more_y / (1.0 + more) + glow * veil_y / (1.0 + glow * veil_mean),
+        sky_x=more_x / (1.0 + more) + glow_x / (1.0 + glow),
+        sky_y=more_y / (1.0 + more) + glow_y / (1.0 + glow),
         cloud_spread=veil.std(axis=(1, 2)),
         altitude=looks[0],
         up_x=looks[1],
         up_y=looks[2],
         trees=_hidden(recipe, looks),
     )
+
+
+def _stretch(recipe: Recipe, n: int) -> Array:
+    """Elongation of the stars of each frame: how well it was guided."""
+    t = recipe.telescope
+    uneven = dice_for(recipe.seed, "guiding").standard_normal(n)
+    return 1.0 + (t.elongation - 1.0) * np.exp(t.elongation_spread * uneven)
 
 
 def _more_sky(

@@ -33,6 +33,6 @@ def open_share(
     soft = np.degrees(recipe.telescope.diameter / recipe.site.trees_distance)
     height = middle + up_x * (x - x0) + up_y * (y - y0)
     along = up_y * (x - x0) - up_x * (y - y0)
-    tops = recipe.site.trees + 0.25 * soft * (np.sin(along * 9.0 / soft) + np.sin(along * 4.1 / soft + 1.0))
+    tops = recipe.site.trees + 0.25 * soft * (np.sin(along * 3.1 / soft) + np.sin(along * 1.3 / soft + 1.0))
     share: NDArray[np.floating] = expit(8.0 / soft * (height - tops))
     return share
