@@ -72,12 +72,13 @@ def test_a_long_exposure_is_the_mean_over_its_length():
 
 def test_a_transit_comes_back_with_pulls_one_wide():
     rng = np.random.default_rng(1)
-    t, err = np.linspace(-0.12, 0.12, 142), np.full(142, 0.005)
-    truth = Transit(0.01, 0.15, 0.1, 0.13, 2.15)
+    t, err = 2458107.7 + np.linspace(-0.12, 0.12, 142), np.full(142, 0.005)
+    truth = Transit(2458107.71, 0.15, 0.1, 0.13, 2.15)
     pulls = []
     for _ in range(50):
-        flux = truth.flux(t, exptime=60.0) * (1 + 0.1 * t) + rng.normal(0, 0.005, 142)
-        fit = fit_transit(t, flux, err, Transit(0.0, 0.1, 0.1, 0.11, 2.15), design=t[:, None], exptime=60.0)
+        flux = truth.flux(t, exptime=60.0) * (1 + 0.1 * (t - t[0])) + rng.normal(0, 0.005, 142)
+        start = Transit(2458107.7, 0.1, 0.1, 0.11, 2.15)
+        fit = fit_transit(t, flux, err, start, design=t[:, None], exptime=60.0)
         pulls.append(
             [
                 (getattr(fit.transit, k) - getattr(truth, k)) / fit.errors[k]

@@ -14,7 +14,7 @@ from pogson.steps.timeseries.noise import red_noise_factor
 Values = NDArray[np.float64]
 
 #: light curves that are made up to learn the error
-DRAWS = 64
+DRAWS = 40
 
 AT_THE_END = "the minimum is not between the points: a longer light curve is needed"
 
@@ -89,7 +89,7 @@ def fit_minimum(time: Values, mag: Values, mag_err: Values) -> Minimum:
     -----
     Between the points the curve is a polynomial plus straight lines through what is left: straight lines
     alone cut the bottom of a minimum. Kwee & van Woerden's own error is too small: it takes each point
-    and its mirror image for independent ones. Here it is the scatter of the answers to 64 light
+    and its mirror image for independent ones. Here it is the scatter of the answers to 40 light
     curves with the noise of this one, times red noise. Points should be spread evenly: where clumps and
     gaps take turns, the polynomial's error is the one to trust.
 

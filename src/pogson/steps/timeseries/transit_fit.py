@@ -117,12 +117,15 @@ def fit_transit(
     if n <= len(free) + columns.shape[1]:
         raise NightError(f"{n} points for {len(free) + columns.shape[1]} parameters: too few for a transit")
     columns = _centered(columns, good)
-    problem = _Problem(time[good], flux[good], flux_err[good], columns[good], start, free, exptime)
+    # a step of a second is lost in the digits of a Julian date
+    zero = round(start.time)
+    near = replace(start, time=start.time - zero)
+    problem = _Problem(time[good] - zero, flux[good], flux_err[good], columns[good], near, free, exptime)
     best = problem.solve()
     found = problem.transit(best.x)
     model = np.full(len(time), nan)
     baseline = columns @ problem.terms(found)
-    model[good] = baseline[good] * found.flux(time[good], exptime=exptime)
+    model[good] = baseline[good] * found.flux(time[good] - zero, exptime=exptime)
     residual = flux / model - 1.0
     freedom = n - len(free) - columns.shape[1]
     chi2 = float(2.0 * best.cost) / freedom
@@ -134,7 +137,7 @@ def fit_transit(
         errors = {name: max(error, moved[name]) for name, error in errors.items()}
     flat = problem.chi2_of(replace(found, ratio=0.0))
     return TransitFit(
-        found,
+        replace(found, time=found.time + zero),
         errors,
         beta,
         stretch,
@@ -164,7 +167,8 @@ class _Problem:
         self.time, self.flux, self.err, self.columns = time, flux, err, columns
         self.start, self.free, self.exptime = start, free, exptime
         self.scale = np.array([SCALE[name] for name in free])
-        self.origin = np.array([getattr(start, name) for name in free])
+        # from 1, not from 0: the solver's steps are parts of the parameters
+        self.origin = np.array([getattr(start, name) for name in free]) - self.scale
 
     def transit(self, x: Values) -> Transit:
         values = dict(zip(self.free, (self.origin + x * self.scale).tolist(), strict=True))
@@ -197,7 +201,7 @@ class _Problem:
         bounds = [
             (np.array([side[name] for name in self.free]) - self.origin) / self.scale for side in (low, high)
         ]
-        x = np.zeros(len(self.free)) if guess is None else guess
+        x = np.ones(len(self.free)) if guess is None else guess
         return least_squares(
             self.pulls, np.clip(x, bounds[0], bounds[1]), bounds=tuple(bounds), diff_step=1e-4, x_scale=1.0
         )
