@@ -44,6 +44,10 @@ class Solution:
         arcsec / px.
     source : str
         In words: what the solution started from.
+    order : int
+        1 for TAN; 2 to 4 for TAN-SIP.
+    notes : tuple of str
+        What a user should know: the header was wrong ...
     """
 
     wcs: Any
@@ -52,6 +56,13 @@ class Solution:
     chance: float
     pixel_scale: float
     source: str
+    order: int = 1
+    notes: tuple[str, ...] = ()
+
+    @property
+    def log_odds(self) -> float:
+        """Natural logarithm of the odds against accident."""
+        return -float(np.log(max(self.chance, 1e-300)))
 
 
 @dataclass(frozen=True)
@@ -128,7 +139,7 @@ def solve_field(
             found["ra"].unit = found["dec"].unit = "deg"
             scale = 3600.0 * float(np.sqrt(abs(np.linalg.det(plane.terms[1:3]))))
             n = int(plane.used.sum())
-            return found, Solution(wcs, plane.rms, n, chance, scale, start.source)
+            return found, Solution(wcs, plane.rms, n, chance, scale, start.source, plane.order)
     if not tried:
         raise MatchError(
             f"{exposure.path or 'the frame'}: neither a WCS nor a pointing with a pixel scale; "
@@ -251,27 +262,71 @@ def _solve_from(
     found = _align(start, stars, known, shape, radius)
     if found is None:
         return None
+    plane = refine_plane(
+        found.matrix,
+        start.xy[rows],
+        stars,
+        star_mag,
+        ra[rows],
+        dec[rows],
+        mag[rows],
+        shape=shape,
+        near=(start.ra0, start.dec0),
+        radius=radius,
+    )
+    return None if plane is None else (plane, found.chance)
+
+
+def refine_plane(
+    matrix: Values,
+    known: Values,
+    stars: Points,
+    star_mag: Values,
+    ra: Values,
+    dec: Values,
+    mag: Values,
+    *,
+    shape: tuple[float, float],
+    near: tuple[float, float],
+    radius: float,
+) -> Plane | None:
+    """Fit a plane to the stars that a straight map pairs; then pair again with the plane, more closely.
+
+    Parameters
+    ----------
+    matrix : (2, 3)
+        Map of `known` onto the pixels.
+    known : (n, 2)
+        Catalogue stars in the plane that the map starts from.
+    stars, star_mag
+        Detections, and their rough magnitudes.
+    ra, dec, mag : (n,)
+        The catalogue: degree, magnitudes.
+    shape : (height, width)
+        Of the frame, pixels.
+    near : (ra, dec)
+        A point near the centre, degree.
+    radius : float
+        Largest distance of a pair, pixels.
+    """
     centre = ((shape[1] - 1.0) / 2.0, (shape[0] - 1.0) / 2.0)
-    xy, matrix, reach, ra0, dec0 = start.xy[rows], found.matrix, radius, start.ra0, start.dec0
-    for _ in range(3):
-        i, j = pair(matrix, Points.of(xy, np.zeros(len(rows))), stars, reach)
-        i, j = _as_bright(i, j, mag[rows], star_mag)
+    reach, plane, n = radius, None, 0
+    for turn in range(6):
+        i, j = pair(matrix, Points.of(known, np.zeros(len(known))), stars, reach)
+        i, j = _as_bright(i, j, mag, star_mag)
         if len(i) < 3:
             return None
-        plane = fit_plane(
-            stars.xy[j], ra[rows[i]], dec[rows[i]], stars.err[j], centre=centre, ra0=ra0, dec0=dec0
-        )
+        plane = fit_plane(stars.xy[j], ra[i], dec[i], stars.err[j], centre=centre, ra0=near[0], dec0=near[1])
+        near = (plane.ra0, plane.dec0)
         # pair again, now with the curvature of the sky, and more closely: faint stars pair by accident
-        xy, matrix = (
-            plane.wcs().all_world2pix(np.column_stack([ra[rows], dec[rows]]), 0, quiet=True),
-            np.eye(2, 3),
-        )
-        away = np.hypot(*(xy[i] - stars.xy[j]).T)[np.argsort(j)][:200]
+        known, matrix = np.nan_to_num(plane.to_pixels(ra, dec), nan=-1e9), np.eye(2, 3)
+        away = np.hypot(*(known[i] - stars.xy[j]).T)[np.argsort(j)][:200]
         reach = min(radius, max(0.7, 4.0 * float(np.median(away))))
-        ra0, dec0 = plane.ra0, plane.dec0
-    if plane.used.sum() < 3:
-        return None
-    return plane, found.chance
+        # distortion is followed outwards from the centre as long as that brings stars
+        if turn >= 1 and len(i) <= n:
+            break
+        n = len(i)
+    return plane if plane is not None and plane.used.sum() >= 3 else None
 
 
 def _as_bright(

@@ -36,11 +36,16 @@ def from_plane(xi: float, eta: float, ra0: float, dec0: float) -> tuple[float, f
     return float(ra % 360.0), float(np.degrees(np.arctan2(np.sin(d0) + y * np.cos(d0), np.hypot(x, below))))
 
 
+def powers(order: int) -> list[tuple[int, int]]:
+    """Exponents of dx and dy of the terms, in the order of the rows of `Plane.terms`."""
+    return [(n - q, q) for n in range(order + 1) for q in range(n + 1)]
+
+
 @dataclass(frozen=True)
 class Plane:
     """A fitted plane: pixel `centre`, its point on the sky, and the terms of xi, eta in dx, dy.
 
-    `terms` is (3, 2) or, with the second order, (6, 2): 1, dx, dy, dx^2, dx dy, dy^2.
+    `terms` is (3, 2), or longer with higher orders: 1, dx, dy, dx^2, dx dy, dy^2, ... (see `powers`).
     """
 
     centre: tuple[float, float]
@@ -49,6 +54,25 @@ class Plane:
     terms: Values
     used: NDArray[np.bool_]
     rms: float  # arcsec
+
+    @property
+    def order(self) -> int:
+        """1 for a flat plane, up to 4 with distortion."""
+        return {3: 1, 6: 2, 10: 3, 15: 4}[len(self.terms)]
+
+    def to_pixels(self, ra: Values, dec: Values) -> Values:
+        """Pixels (n, 2), 0-based, of positions in degree; NaN on the far side."""
+        back = np.linalg.inv(self.terms[1:3])
+        flat = (to_plane(ra, dec, self.ra0, self.dec0) - self.terms[0]) @ back
+        d = flat
+        if self.order > 1:
+            bend = self.terms[3:] @ back
+            # far outside the frame a polynomial means nothing
+            span = 1.2 * np.array(self.centre) + 50.0
+            for _ in range(6):
+                inside = np.clip(d, -span, span)
+                d = flat - _design(inside, self.order)[:, 3:] @ bend
+        return d + self.centre
 
     def wcs(self) -> Any:
         """As an astropy WCS (TAN, or TAN-SIP); use pixel origin 0."""
@@ -61,22 +85,36 @@ class Plane:
         wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
         wcs.wcs.cunit = ["deg", "deg"]
         wcs.wcs.radesys = "ICRS"
-        if len(self.terms) == 6:
-            f = self.terms[3:] @ np.linalg.inv(self.terms[1:3])
-            a, b = np.zeros((3, 3)), np.zeros((3, 3))
-            for k, (p, q) in enumerate(((2, 0), (1, 1), (0, 2))):
-                a[p, q], b[p, q] = f[k]
+        if self.order > 1:
+            there = self.terms[3:] @ np.linalg.inv(self.terms[1:3])
             wcs.wcs.ctype = ["RA---TAN-SIP", "DEC--TAN-SIP"]
-            # the way back is found by iteration
-            wcs.sip = Sip(a, b, None, None, wcs.wcs.crpix)
+            wcs.sip = Sip(*_sip(there, self.order, 2), *self._way_back(there), wcs.wcs.crpix)
         wcs.wcs.set()
         return wcs
+
+    def _way_back(self, there: Values) -> tuple[Values, Values]:
+        """The polynomials from the sky to pixels, fitted over the frame: other programs do not iterate."""
+        order = min(self.order + 1, 5)
+        axis = np.linspace(-1.0, 1.0, 21)
+        d = np.column_stack([g.ravel() for g in np.meshgrid(axis, axis)]) * (np.array(self.centre) + 0.5)
+        bent = d + _design(d, self.order)[:, 3:] @ there
+        back = _solve(_design(bent, order), d - bent, np.ones(len(d)))
+        return _sip(back, order, 0)
+
+
+def _sip(terms: Values, order: int, lowest: int) -> tuple[Values, Values]:
+    """The two square matrices of SIP; rows of `terms` are the powers from the order `lowest` on."""
+    a, b = np.zeros((order + 1, order + 1)), np.zeros((order + 1, order + 1))
+    wanted = [pq for pq in powers(order) if sum(pq) >= lowest]
+    for (p, q), row in zip(wanted, terms, strict=True):
+        a[p, q], b[p, q] = row
+    return a, b
 
 
 def fit_plane(
     xy: Values, ra: Values, dec: Values, err: Values, *, centre: tuple[float, float], ra0: float, dec0: float
 ) -> Plane:
-    """Fit the plane to matched stars; a second order is kept where it predicts left-out stars better.
+    """Fit the plane to matched stars; an order up to 4 is kept where it predicts left-out stars better.
 
     Parameters
     ----------
@@ -90,14 +128,18 @@ def fit_plane(
         Pixel that becomes the reference pixel.
     ra0, dec0 : float
         A point of the sky near it, degree.
+
+    References
+    ----------
+    Shupe et al. 2005, ASP Conf., 347, 491 (SIP).
     """
     w = 1.0 / (err**2 + 0.05**2)
     used = np.ones(len(xy), bool)
-    second = False
+    order = 1
     terms, residual = np.zeros((3, 2)), np.zeros_like(xy)
     for turn in range(6):
         plane = to_plane(ra, dec, ra0, dec0)
-        design = _design(xy - centre, second)
+        design = _design(xy - centre, order)
         terms = _solve(design[used], plane[used], w[used])
         residual = plane - design @ terms
         size = np.hypot(*residual.T)
@@ -107,42 +149,43 @@ def fit_plane(
             if used.sum() < 4:
                 used = np.ones(len(xy), bool)
         if turn == 2:
-            second = _all_around(xy[used] - centre) and _second_order_predicts_better(
-                (xy - centre)[used], plane[used], w[used]
-            )
+            order = _best_order((xy - centre)[used], plane[used], w[used])
         ra0, dec0 = from_plane(terms[0, 0], terms[0, 1], ra0, dec0)
     rms = float(np.sqrt(np.mean(np.sum(residual[used] ** 2, 1)))) * 3600.0
     return Plane(centre, ra0, dec0, terms, used, rms)
 
 
-def _all_around(d: Values) -> bool:
-    """Whether there are 10 stars in each quarter about the centre: a curve is not to be extrapolated."""
+def _best_order(d: Values, plane: Values, w: Values) -> int:
+    """The order that predicts left-out stars best; one more must be worth 3 %."""
     quarter = 2 * (d[:, 0] > 0.0) + (d[:, 1] > 0.0)
-    return bool(np.bincount(quarter, minlength=4).min() >= 10)
+    # a curve is not to be extrapolated: stars all around are asked for, more for higher orders
+    around = int(np.bincount(quarter, minlength=4).min())
+    best, miss = 1, _miss(d, plane, w, 1)
+    for order, need in ((2, 10), (3, 20), (4, 40)):
+        if around < need:
+            break
+        other = _miss(d, plane, w, order)
+        if other < 0.97 ** (order - best) * miss:
+            best, miss = order, other
+    return best
 
 
-def _design(d: Values, second: bool) -> Values:
-    columns = [np.ones(len(d)), d[:, 0], d[:, 1]]
-    if second:
-        columns += [d[:, 0] ** 2, d[:, 0] * d[:, 1], d[:, 1] ** 2]
-    return np.column_stack(columns)
+def _miss(d: Values, plane: Values, w: Values, order: int) -> float:
+    """Squared distance by which left-out stars are missed."""
+    fold = np.arange(len(d)) % _FOLDS
+    design = _design(d, order)
+    total = 0.0
+    for k in range(_FOLDS):
+        terms = _solve(design[fold != k], plane[fold != k], w[fold != k])
+        total += float((w[fold == k] * ((plane[fold == k] - design[fold == k] @ terms) ** 2).sum(1)).sum())
+    return total
+
+
+def _design(d: Values, order: int) -> Values:
+    return np.column_stack([d[:, 0] ** p * d[:, 1] ** q for p, q in powers(order)])
 
 
 def _solve(design: Values, values: Values, w: Values) -> Values:
     root = np.sqrt(w)[:, None]
     size = np.abs(design).max(0) + 1e-300
     return np.linalg.lstsq(design / size * root, values * root, rcond=None)[0] / size[:, None]
-
-
-def _second_order_predicts_better(d: Values, plane: Values, w: Values) -> bool:
-    fold = np.arange(len(d)) % _FOLDS
-    error = []
-    for second in (False, True):
-        design = _design(d, second)
-        total = 0.0
-        for k in range(_FOLDS):
-            terms = _solve(design[fold != k], plane[fold != k], w[fold != k])
-            miss = plane[fold == k] - design[fold == k] @ terms
-            total += float((w[fold == k] * (miss**2).sum(1)).sum())
-        error.append(total)
-    return error[1] < 0.97 * error[0]
