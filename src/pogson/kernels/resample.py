@@ -61,8 +61,12 @@ def level_rows(data, variance, mask, exclude, y0, x0, mesh, step, scale, values,
         here, target, noise = level[left:right], values[r, first:stop], spread[r, first:stop]
         for x in range(d.shape[0]):
             target[x] = (d[x] - here[x]) * inverse
+        any_bit = np.uint16(0)
         for x in range(d.shape[0]):
-            target[x] = target[x] if (b[x] & exclude) == 0 else nan
+            any_bit |= b[x]
+        if any_bit & exclude:
+            for x in range(d.shape[0]):
+                target[x] = target[x] if (b[x] & exclude) == 0 else nan
         for x in range(d.shape[0]):
             noise[x] = v[x] * square
 
@@ -75,11 +79,18 @@ def _sky_row(mesh, at, step, knots, level):
     f = np.float32(at - j) if ky > 1 else np.float32(0.0)
     for i in range(kx):
         knots[i] = mesh[j, i] + f * (mesh[min(j + 1, ky - 1), i] - mesh[j, i])
-    for x in range(level.shape[0]):
-        u = x / step
-        i = min(int(u), max(kx - 2, 0))
-        rise = knots[min(i + 1, kx - 1)] - knots[i]
-        level[x] = knots[i] + np.float32(u - i) * rise
+    if kx == 1:
+        level[:] = knots[0]
+        return
+    nx = level.shape[0]
+    for i in range(kx - 1):
+        first = min(int(math.ceil(i * step)), nx)
+        stop = nx if i == kx - 2 else min(int(math.ceil((i + 1) * step)), nx)
+        rise = np.float32((knots[i + 1] - knots[i]) / step)
+        base = np.float32(knots[i] + rise * (first - i * step))
+        here = level[first:stop]
+        for x in range(here.shape[0]):
+            here[x] = base + rise * np.float32(x)
 
 
 @njit(cache=True, nogil=True)

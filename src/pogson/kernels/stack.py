@@ -84,92 +84,132 @@ def trimmed(there, low, high):
 
 
 @njit(cache=True, nogil=True)
-def clipped_mean(
-    values, spread, weights, photon, lower, upper, noise, edge, nx, kappa, slope, data, variance, used, rejected
-):
-    """Weighted mean of each pixel of what agrees with the middle values; the others are rejected.
+def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, grow):
+    """Replace values by NaN that disagree with the middle ones.
 
     A value may differ from the middle by ``kappa`` times its noise, and by ``slope`` times the steepest step
     to one of the four neighbours: where light falls off quickly, seeing and sampling differ from frame to
     frame by more than noise (Fruchter & Hook 2002, PASP 114, 144, section 5). The noise is taken at the
-    common level, not at the value's own, and weights do not depend on the pixel: the mean is linear
-    in the light, and its variance unbiased.
+    common level, not at the value's own. Around a rejected value the limits are lower: what hit
+    one pixel reached its neighbours.
+
+    Parameters
+    ----------
+    values, spread : float32 (n, m)
+        Rows of the output, one after the other: values, NaN where a frame has none, and their variance.
+    photon : float64 (n,)
+        Variance per unit of light; 0 where the variance does not follow the value.
+    lower, upper, noise : float32 (m,)
+        As from `order_statistics`.
+    rim : int
+        Rows at both ends that are there for their neighbours' sake only, and are not judged.
+    nx : int
+        Length of a row.
+    kappa : float
+        Limit, sigma.
+    slope : float
+    grow : float
+        Share of the limits that holds beside a rejected value; 1 and more for no difference.
+    """
+    n, m = values.shape
+    k2 = np.float32(kappa * kappa)
+    zero, nan = np.float32(0.0), np.float32(np.nan)
+    center, extra = np.empty(m, np.float32), np.empty(m, np.float32)
+    hits = np.empty(max(n * m // 16, 64) if grow < 1.0 else 0, np.int64)
+    found = 0
+    begin, end = rim * nx, m - rim * nx
+    for start in range(begin, end, _CHUNK):
+        stop = min(start + _CHUNK, end)
+        c, e = center[start:stop], extra[start:stop]
+        _limits(lower, upper, noise, n, start, nx, k2, np.float32(slope), c, e)
+        for i in range(n):
+            v, s, g = values[i, start:stop], spread[i, start:stop], np.float32(photon[i])
+            out = 0
+            for x in range(v.shape[0]):
+                d = v[x] - c[x]
+                own = s[x] - g * d
+                own = own if own > zero else zero
+                out += 1 if d * d > e[x] + k2 * own else 0
+            if out == 0:
+                continue
+            for x in range(v.shape[0]):
+                d = v[x] - c[x]
+                own = s[x] - g * d
+                own = own if own > zero else zero
+                if d * d > e[x] + k2 * own:
+                    v[x] = nan
+                    if found < hits.shape[0]:
+                        hits[found] = i * m + start + x
+                        found += 1
+    share = np.float32(grow * grow)
+    for h in range(found):
+        i, p = hits[h] // m, hits[h] % m
+        column = p % nx
+        for dy in range(-1, 2):
+            for dx in range(-1, 2):
+                q = p + dy * nx + dx
+                if not (0 <= column + dx < nx and begin <= q < end):
+                    continue
+                d = values[i, q] - center[q]
+                own = max(spread[i, q] - np.float32(photon[i]) * d, zero)
+                if d * d > share * (extra[q] + k2 * own):
+                    values[i, q] = nan
+
+
+@njit(cache=True, nogil=True)
+def weighted_mean(values, spread, weights, edge, data, variance, used):
+    """Weighted mean of each pixel, and its variance.
+
+    Weights do not depend on the pixel: the mean is linear in the light, and its variance unbiased.
 
     Parameters
     ----------
     values, spread : float32 (n, m + 2 edge)
-        Values, NaN where a frame has none, and their variance. Rejected values become NaN.
+        NaN where a frame has no value; variance of each value.
     weights : float64 (n,)
-    photon : float64 (n,)
-        Variance per unit of light; 0 where the variance does not follow the value.
-    lower, upper, noise : float32 (m + 2 edge,)
-        As from `order_statistics`.
     edge : int
-        Pixels before and after the m pixels that are wanted: one row each, or 0.
-    nx : int
-        Length of a row.
-    kappa : float
-        Limit, sigma; 1e9 and more rejects nothing, and needs no middle values.
-    slope : float
+        Pixels before and after the m pixels that are wanted.
     data, variance : float32 (m,)
         Written; NaN where no frame has a value.
-    used, rejected : int16 (m,)
-        Written: number of values kept, and number rejected.
+    used : int16 (m,)
+        Written: number of values.
     """
     n = values.shape[0]
     m = data.shape[0]
-    w1, w2, q = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
-    for i in range(n):
-        w1[i] = weights[i]
-        w2[i] = weights[i] * weights[i]
-        q[i] = photon[i]
-    clip = kappa < 1e9
-    k2 = np.float32(kappa * kappa) if clip else np.float32(0.0)
+    sums = np.empty((4, _CHUNK), np.float32)
+    total, light, noise, count = sums[0], sums[1], sums[2], sums[3]
     zero, one, nan = np.float32(0.0), np.float32(1.0), np.float32(np.nan)
-    center, extra = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32)
-    sums = np.empty((5, _CHUNK), np.float32)
-    total, light, variances, kept, lost = sums[0], sums[1], sums[2], sums[3], sums[4]
     for start in range(0, m, _CHUNK):
-        size = min(_CHUNK, m - start)
-        at = edge + start
-        if clip:
-            _limits(lower, upper, noise, n, at, size, nx, k2, np.float32(slope), center, extra)
+        stop = min(start + _CHUNK, m)
+        size = stop - start
         sums[:] = zero
         for i in range(n):
-            v, s = values[i, at : at + size], spread[i, at : at + size]
-            a, b, g = w1[i], w2[i], q[i]
+            v, s = values[i, edge + start : edge + stop], spread[i, edge + start : edge + stop]
+            a = np.float32(weights[i])
+            b = np.float32(weights[i] * weights[i])
             # loops over few arrays each: the compiler works on several pixels at once then
-            for c in range(size):
-                lost[c] += one if v[c] == v[c] else zero
-            if clip:
-                for c in range(size):
-                    d = v[c] - center[c]
-                    own = s[c] - g * d
-                    own = own if own > zero else zero
-                    v[c] = v[c] if d * d <= extra[c] + k2 * own else nan
             for c in range(size):
                 total[c] += a if v[c] == v[c] else zero
             for c in range(size):
-                kept[c] += one if v[c] == v[c] else zero
+                count[c] += one if v[c] == v[c] else zero
             for c in range(size):
                 light[c] += a * v[c] if v[c] == v[c] else zero
             for c in range(size):
-                variances[c] += b * s[c] if v[c] == v[c] else zero
+                noise[c] += b * s[c] if v[c] == v[c] else zero
         for c in range(size):
             p = start + c
             there = total[c] > zero
             data[p] = light[c] / total[c] if there else nan
-            variance[p] = variances[c] / (total[c] * total[c]) if there else nan
-            used[p] = int(kept[c])
-            rejected[p] = int(lost[c] - kept[c])
+            variance[p] = noise[c] / (total[c] * total[c]) if there else nan
+            used[p] = int(count[c])
 
 
 @njit(cache=True, nogil=True)
-def _limits(lower, upper, noise, n, at, size, nx, k2, slope, center, extra):
+def _limits(lower, upper, noise, n, at, nx, k2, slope, center, extra):
     """Centre of each pixel, and the part of the squared limit that is common to all frames."""
     m = lower.shape[0]
     half_pi = np.float32(0.5 * math.pi)
-    for c in range(size):
+    for c in range(center.shape[0]):
         p = at + c
         a, b = lower[p], upper[p]
         steep = np.float32(0.0)

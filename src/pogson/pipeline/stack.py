@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import cos, isfinite, nan, radians, sin
 from pathlib import Path
 from threading import local
@@ -14,7 +14,8 @@ import numpy as np
 from astropy.table import Table
 
 from pogson.core.errors import FrameError, MatchError, NightError, PogsonError, SettingError
-from pogson.core.frame import Exposure, Frame
+from pogson.core.flags import SPOILED
+from pogson.core.frame import Exposure, Frame, Image
 from pogson.core.transform import Transform
 from pogson.io.fits import exposure_of, read_frame, read_raw, write_frame
 from pogson.io.layout import read_header
@@ -27,6 +28,7 @@ from pogson.pipeline.workers import Failure, Progress, Silent, count_workers, ma
 from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.calibrate.rows import RowCalibrator
 from pogson.steps.detect.find import detect_stars
+from pogson.steps.detect.sky import estimate_sky
 from pogson.steps.match.align import match_stars
 from pogson.steps.match.field import choose_reference
 from pogson.steps.measure.aperture import measure_aperture
@@ -35,10 +37,13 @@ from pogson.steps.stack.effective import Effective, combine_exposures
 from pogson.steps.stack.layer import Layer, Rows, SkyMesh
 from pogson.steps.stack.scale import Scale, fit_scale
 
-STARS = 500  # brightest of a frame that align it
+STARS = 2000  # brightest of a frame that align it
 SCALE_STARS = 300  # brightest of a frame whose flux is measured for its scale
 RADII = 2.0 * 1.25 ** np.arange(16)  # px, of the apertures: the same in all frames
 APERTURE = 2.0  # FWHM of the widest frame
+WINDOW = 2_000_000  # pixels in the middle rows of a large frame that are searched for stars first
+ENOUGH = 120  # unspoiled stars in them
+STRIPS = 9  # parts of such a frame whose sky is looked at
 NIGHT_GAP = 0.5  # days without a frame between two nights
 SAME_SCALE = 0.02  # frames whose pixels differ by more were taken otherwise
 
@@ -55,6 +60,7 @@ class Surveyed:
     rows: Rows
     shape: tuple[int, int]
     unit: str
+    noise: float  # of an empty pixel, from the frame's variance
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,8 @@ class StackResult:
         One row per frame: path, weight, scale, scale_err, n_stars, fwhm, sky, noise, dx, dy, rotation.
     failures : tuple of Failure
         Frames that were left out, and why.
+    looks : mapping of path to float32 (ny, nx)
+        Single frames in the stack's grid and scale, the reference first; as many as were asked for.
     """
 
     stack: Stack
@@ -78,6 +86,7 @@ class StackResult:
     effective: Effective
     inputs: Table
     failures: tuple[Failure, ...]
+    looks: dict[str, Image] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -99,6 +108,7 @@ def stack_night(
     angle: float = 0.0,
     memory: float = 1.0,
     workers: int = 0,
+    looks: int = 0,
     progress: Progress | None = None,
 ) -> StackResult:
     """Shift, scale and combine light frames, raw or calibrated.
@@ -127,6 +137,8 @@ def stack_night(
         Gigabytes that the frames' pixels may fill, whatever their number.
     workers : int
         Processors; 0 takes all.
+    looks : int
+        Single frames to keep, for pictures.
     progress : Progress, optional
 
     Raises
@@ -141,18 +153,17 @@ def stack_night(
     compile_kernels(shown)
     night, lost = _prepare(scan, band, mix, workers, shown)
     failures += [*lost, *night.failures]
-    beside = target.parent if target else Path(".")
+    beside = target.parent if target else Path()
     with Scratch(beside) as scratch:
         shop = _Shop(night, chosen, scratch, memory, aligned and sky == "none" and not scaled, options)
-        found = map_frames(
-            shop.survey, night.lights, name=lambda e: e.path, stage="finding stars", workers=workers, progress=shown
-        )
-        failures += [o.failure for o in found if o.failure]
-        frames = [o.result for o in found if o.result is not None]
-        if not frames:
-            raise NightError(f"no frame left to stack: {failures[-1].reason if failures else 'none was given'}")
-        best, transforms = _align(frames, aligned, failures, mix)
-        frames, transforms, scales, best = _scale(frames, transforms, best, scaled and not aligned, failures)
+        for quick in (sky != "map", False):
+            shop.quick, lost = quick, []
+            frames = shop.survey_all(workers, shown, lost)
+            best, maps = _align(frames, aligned, lost, mix)
+            frames, transforms, scales, best = _scale(frames, maps, best, scaled and not aligned, lost)
+            if not (lost and quick):
+                break
+        failures += lost
         layers = [
             Layer(
                 f.rows, f.shape, _follow(t, f, frames, rate, angle), s.value, SkyMesh.of(f.sky, sky) if f.sky
@@ -160,8 +171,14 @@ def stack_night(
             )
             for f, t, s in zip(frames, transforms, scales, strict=True)
         ]  # fmt: skip
-        stack = coadd(layers, frames[best].shape, memory=memory, each=_threads(workers, shown), **options)
-    return _finish(stack, frames, layers, scales, best, failures, target, options, sky)
+        shape = frames[best].shape
+        stack = coadd(layers, shape, memory=memory, each=_threads(workers, shown), **options)
+        order = [best, *(i for i in range(len(frames)) if i != best)][:looks]
+        single = {
+            frames[i].exposure.path: coadd([layers[i]], shape, method="mean", resample="shift").data for i in order
+        }
+    done = _finish(stack, frames, layers, scales, best, failures, target, options, sky)
+    return replace(done, looks=single)
 
 
 def _writable(out: str | Path) -> Path:
@@ -242,6 +259,7 @@ class _Shop:
         self, night: Night, settings: Settings, scratch: Scratch, memory: float, blind: bool, options: dict[str, Any]
     ) -> None:
         self.night, self.settings, self.scratch, self.blind = night, settings, scratch, blind
+        self.quick = False
         self.buffers = local()
         size = sum(e.shape[0] * e.shape[1] for e in night.lights) * 10
         self.spill = size > 0.5e9 * memory
@@ -249,8 +267,31 @@ class _Shop:
         rejects = options.get("method", "robust") in ("robust", "kappa_sigma", "median", "minmax")
         self.by_rows = rejects and len(night.lights) > 2
 
+    def survey_all(self, workers: int, progress: Progress, failures: list[Failure]) -> list[Surveyed]:
+        """The stars of all frames that have some.
+
+        Raises
+        ------
+        NightError
+            If there is none.
+        """
+        lights = self.night.lights
+        found = map_frames(
+            self.survey, lights, name=lambda e: e.path, stage="finding stars", workers=workers, progress=progress
+        )
+        failures += [o.failure for o in found if o.failure]
+        frames = [o.result for o in found if o.result is not None]
+        if not frames:
+            raise NightError(f"no frame left to stack: {failures[-1].reason if failures else 'none was given'}")
+        return frames
+
     def survey(self, exposure: Exposure) -> Surveyed:
-        """The stars of a frame."""
+        """The stars of a frame; in its middle rows alone, where these hold enough of them."""
+        if self.quick and exposure.shape[0] * exposure.shape[1] > 1.3 * WINDOW and not self.blind:
+            rows = self._by_rows(exposure)
+            found = None if rows is None else self._glance(exposure, rows)
+            if found is not None:
+                return found
         wrote = exposure.reduced and "VAR" in read_header(exposure.path).planes
         if wrote:
             frame, rows = read_frame(exposure.path), calibrated_rows(exposure.path)
@@ -265,20 +306,53 @@ class _Shop:
         if isinstance(rows, RowCalibrator):
             rows.noise2 = np.float32(np.median(frame.variance[::8, ::8]))
         stars, fluxes, fwhm, sky = found or (Table(), Table(), nan, None)
-        noise = frame.variance[:: max(frame.shape[0] // 256, 1), :: max(frame.shape[1] // 256, 1)]
-        known = replace(frame.exposure, sources={**frame.exposure.sources, "noise": repr(float(np.sqrt(np.median(noise))))})
-        return Surveyed(known, stars, fluxes, fwhm, sky, rows, frame.shape, frame.unit)
+        noise = float(np.sqrt(np.median(frame.variance[::8, ::8])))
+        return Surveyed(frame.exposure, stars, fluxes, fwhm, sky, rows, frame.shape, frame.unit, noise)
+
+    def _by_rows(self, exposure: Exposure) -> RowCalibrator | None:
+        """The calibrated frame by rows, where its file allows it."""
+        if not self.by_rows or exposure.reduced or exposure.bayer:
+            return None
+        plane = stored_plane(exposure.path)
+        raw = None if plane is None else read_raw(exposure)
+        if plane is None or raw is None or raw.mask is not None or not raw.swapped:
+            return None
+        given = self.settings.of("calibrate")
+        names = {"temperature_tolerance": "temperature_tolerance", "dark_exptime_tolerance": "exptime_tolerance"}
+        tolerances = {names[k]: v for k, v in given.items() if k in names}
+        return RowCalibrator(raw, self.night.masters, plane.rows, self.buffers, **tolerances)
 
     def _calibrate(self, exposure: Exposure) -> tuple[Frame, Rows | None]:
-        raw = read_raw(exposure)
-        options = self.settings.of("calibrate")
-        plane = stored_plane(exposure.path) if raw.swapped and raw.mask is None and not exposure.bayer else None
-        if not self.by_rows or plane is None or exposure.reduced:
-            return calibrate_frame(raw, self.night.masters, **options), None
-        keys = ("temperature_tolerance", "exptime_tolerance")
-        tolerances = {k: options[n] for k, n in zip(keys, ("temperature_tolerance", "dark_exptime_tolerance"), strict=True) if n in options}
-        rows = RowCalibrator(raw, self.night.masters, plane.rows, self.buffers, **tolerances)
-        return calibrate_frame(raw, self.night.masters, **{**options, "cosmics": False}), rows
+        options, rows = self.settings.of("calibrate"), self._by_rows(exposure)
+        if rows is not None:
+            options["cosmics"] = False
+        return calibrate_frame(read_raw(exposure), self.night.masters, **options), rows
+
+    def _glance(self, exposure: Exposure, rows: RowCalibrator) -> Surveyed | None:
+        """The stars of the middle rows, and the sky of strips; None where the stars are few."""
+        if not rows.known_gain:
+            return None
+        ny, nx = rows.shape
+        half = min(WINDOW // nx, ny) // 2
+        top = ny // 2 - half
+        planes = tuple(plane.copy() for plane in rows(top, top + 2 * half))
+        middle = Frame(planes[0], planes[1], planes[2], exposure)
+        if not np.isfinite(middle.data).any() or np.ptp(middle.data) == 0:
+            return None
+        try:
+            stars, fluxes, fwhm, _ = self._search(middle)
+        except FrameError:
+            return None
+        if np.sum((np.asarray(stars["flags"]) & SPOILED) == 0) < ENOUGH:
+            return None
+        stars["y"] += top
+        fluxes["y"] += top
+        centers = [int((i + 0.5) * ny / STRIPS) for i in range(STRIPS)]
+        parts = [tuple(plane.copy() for plane in rows(y - 32, y + 32)) for y in centers]
+        strips = Frame(*(np.concatenate([part[k] for part in parts]) for k in range(3)), exposure)
+        sky = replace(estimate_sky(strips, box=64), shape=rows.shape)
+        noise = float(np.sqrt(np.median(strips.variance[::4, ::4])))
+        return Surveyed(exposure, stars, fluxes, fwhm, sky, rows, rows.shape, "electron", noise)
 
     def _search(self, frame: Frame) -> tuple[Table, Table, float, Any]:
         stars = detect_stars(frame, **{"brightest": STARS, **self.settings.of("detect")})
@@ -300,7 +374,10 @@ class _Shop:
 
 
 def _noise(frame: Surveyed) -> float:
-    return frame.sky.median_noise if frame.sky and frame.sky.median_noise > 0 else float(frame.exposure.sources["noise"])
+    """Noise of one pixel where the frame is emptiest: stars too faint to be seen are no noise."""
+    mesh = frame.sky.noise_mesh if frame.sky else np.zeros(1)
+    measured = float(np.nanpercentile(mesh, 10.0)) if np.isfinite(mesh).any() else 0.0
+    return measured if measured > 0 else frame.noise
 
 
 def _align(

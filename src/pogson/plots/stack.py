@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pogson.core.frame import Frame
 from pogson.plots.style import new_figure
 
 Pixels = NDArray[np.float32]
@@ -19,21 +18,18 @@ LARGEST = 700  # pixels a side that a picture shows
 DETAIL = 160  # pixels a side of the part that is shown enlarged
 
 
-def figure_stack(single: Frame, stack: Frame, *, sky: float = 0.0) -> Figure:
+def figure_stack(single: Pixels, stack: Pixels) -> Figure:
     """stack.png: one frame and the stack, whole and enlarged, in one and the same stretch.
 
     Parameters
     ----------
-    single, stack : Frame
-        In the same grid and flux scale.
-    sky : float
-        Level of the single frame's sky, taken off for the picture.
+    single, stack : float32 (ny, nx)
+        In the same grid and flux scale, sky taken off.
     """
-    frame = single.data - np.float32(sky)
-    low, high = limits(stack.data, frame)
+    low, high = limits(stack, single)
     figure = new_figure(9.0, 9.0, 2, 2)
-    corner = _detail(stack.data)
-    for column, (name, data) in enumerate((("one frame", frame), ("stack", stack.data))):
+    corner = _detail(stack)
+    for column, (name, data) in enumerate((("one frame", single), ("stack", stack))):
         for row, part in enumerate((shrink(data), data[corner])):
             ax = figure.axes[2 * row + column]
             ax.imshow(stretch(part, low, high), cmap="gray_r", origin="lower", vmin=0, vmax=1, interpolation="nearest")

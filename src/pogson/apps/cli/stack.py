@@ -79,12 +79,13 @@ def command(
             angle=angle,
             memory=memory,
             workers=workers,
+            looks=0 if pictures is None else 12,
             progress=progress,
         )
         if pictures is not None:
             from pogson.pipeline.stack_report import draw_stack
 
-            draw_stack(result, pictures, settings)
+            draw_stack(result, pictures)
     from pogson.pipeline.stack_report import describe_stack
 
     click.echo("\n".join(describe_stack(result, out)))

@@ -16,7 +16,7 @@ from pogson.core.flags import Pixel
 from pogson.core.frame import Image, Mask
 from pogson.core.units import Gigabytes, Sigma
 from pogson.kernels.resample import carry_bits, level_rows, resample_rows
-from pogson.kernels.stack import clipped_mean, order_statistics
+from pogson.kernels.stack import order_statistics, reject, weighted_mean
 from pogson.steps.stack.layer import KINDS, LEFT_OUT, Layer, noise_kept
 from pogson.steps.stack.order import sorting_pairs, unequal_factor, variance_factors
 
@@ -24,7 +24,7 @@ METHODS = ("robust", "kappa_sigma", "weighted_mean", "mean", "median", "minmax")
 
 _LIMITS = np.uint16(Pixel.SATURATED | Pixel.BLEED | Pixel.NONLINEAR)
 _CACHE = 12e6  # bytes of a band's values: more does not stay in the processor's memory
-_NO_CLIP = 1e30
+_GROW = 0.5  # share of the limits beside a rejected value
 
 Each = Callable[[Callable[[tuple[int, int]], None], Sequence[tuple[int, int]]], Iterable[None]]
 
@@ -63,7 +63,7 @@ def coadd(
     method: str = "robust",
     resample: str = "bilinear",
     kappa: Sigma = 4.0,
-    slope: float = 0.7,
+    slope: float = 1.5,
     reject_low: int = 1,
     reject_high: int = 1,
     memory: Gigabytes = 1.0,
@@ -77,8 +77,8 @@ def coadd(
     shape : tuple of int
         Rows and columns of the result.
     method : str
-        robust: weighted mean without outliers, tolerant where stars are steep; kappa_sigma: the same
-        without tolerance; weighted_mean, mean, median, or minmax: mean without the extremes.
+        robust: weighted mean without outliers and what is beside them, tolerant where stars are steep;
+        kappa_sigma: without outliers, alike everywhere; weighted_mean, mean, median, or minmax: mean without the extremes.
     resample : str
         bilinear, bicubic, lanczos3, nearest, or shift (whole pixels, no turning).
     kappa : float
@@ -118,7 +118,7 @@ def coadd(
         np.empty(shape, np.float32),
         np.zeros(shape, np.uint16),
         np.empty(shape, np.int16),
-        np.empty(shape, np.int16),
+        np.zeros(shape, np.int16),
         plan.weights / plan.weights.sum(),
         plan.correlation,
     )
@@ -162,8 +162,9 @@ class _Plan:
         self.layers, self.shape, self.kind = layers, shape, KINDS[resample]
         self.ordered = method in ("median", "minmax")
         self.clips = method in ("robust", "kappa_sigma")
-        self.kappa = kappa if self.clips else _NO_CLIP
+        self.kappa = kappa
         self.slope = slope if method == "robust" else 0.0
+        self.grow = _GROW if method == "robust" else 1.0
         self.trim = (low, high) if method == "minmax" else (-1, -1)
         self.matrices = [layer.matrix(resample, shape) for layer in layers]
         self.areas = np.array([abs(np.linalg.det(m[:, :2])) for m in self.matrices])
@@ -196,41 +197,45 @@ class _Plan:
     def combine(self, out: Stack, first: int, stop: int) -> None:
         """Combine rows `first` to `stop` of the stack, and write them to `out`."""
         n, nx = len(self.layers), self.shape[1]
-        halo = int(self.slope > 0)
-        rows = stop - first + 2 * halo
+        # the step to the next row is looked at, and beside rejected values of the next row
+        rim = int(self.slope > 0) + int(self.grow < 1.0)
+        rows = stop - first + 2 * rim
         values, spread = (self._buffer(name, n, rows * nx) for name in ("values", "spread"))
         limits = []
         for i, layer in enumerate(self.layers):
             planes = values[i].reshape(rows, nx), spread[i].reshape(rows, nx)
-            limits.append(self._bring(layer, self.matrices[i], first - halo, *planes))
-        size = (stop - first) * nx
-        data, variance = (plane[first:stop].reshape(-1) for plane in (out.data, out.variance))
-        coverage, rejected = (plane[first:stop].reshape(-1) for plane in (out.coverage, out.rejected))
-        lower = upper = noise = mean = np.empty(0, np.float32)
+            limits.append(self._bring(layer, self.matrices[i], first - rim, *planes))
+        data, variance, coverage, rejected = (
+            plane[first:stop].reshape(-1) for plane in (out.data, out.variance, out.coverage, out.rejected)
+        )
+        lower, upper, noise, mean = (
+            self._buffer(name, rows * nx) for name in ("lower", "upper", "noise", "mean")
+        )
+        count = np.empty(rows * nx, np.int16)
+        inner = slice(rim * nx, (rows - rim) * nx)
         if self.ordered or self.clips:
-            lower, upper, noise = (self._buffer(name, rows * nx) for name in ("lower", "upper", "noise"))
-            count = np.empty(rows * nx, np.int16)
-            mean = np.empty(rows * nx if self.trim[0] >= 0 else 0, np.float32)
             order_statistics(values, spread, self.pairs, *self.trim, lower, upper, mean, noise, count)
         if self.ordered:
             data[:] = mean if self.trim[0] >= 0 else np.float32(0.5) * (lower + upper)
             variance[:] = noise * self.factors[count]
             coverage[:] = count
-            rejected[:] = 0
         else:
-            clipped_mean(
-                values, spread, self.weights, self.photon, lower, upper, noise, halo * nx, nx,
-                self.kappa, self.slope, data, variance, coverage, rejected,
-            )  # fmt: skip
-            coverage += rejected
+            if self.clips:
+                edge = int(self.slope > 0)
+                reject(
+                    values, spread, self.photon, lower, upper, noise, edge, nx, self.kappa, self.slope, self.grow
+                )
+            weighted_mean(values, spread, self.weights, rim * nx, data, variance, coverage)
+            if self.clips:
+                np.subtract(count[inner], coverage, out=rejected)
+                coverage[:] = count[inner]
         mask = out.mask[first:stop]
         if not coverage.all():
             mask[coverage.reshape(mask.shape) == 0] |= np.uint16(Pixel.EMPTY)
         for i, found in enumerate(limits):
             if found is not None:
-                used = values[i].reshape(rows, nx)[halo : rows - halo]
+                used = values[i].reshape(rows, nx)[rim : rows - rim]
                 carry_bits(found[0], _LIMITS, found[1], self.matrices[i], first, used, mask)
-        assert size == data.size
 
     def _bring(
         self, layer: Layer, matrix: NDArray[np.float64], first: int, values: Image, spread: Image
@@ -264,7 +269,7 @@ class _Plan:
             v, s = (self._buffer(name, high - low, mx) for name in ("v", "s"))
             level_rows(pixels, variance, mask, LEFT_OUT, low, 0, mesh, step, layer.scale, v, s)
             resample_rows(v, s, low, matrix, first, self.kind, values, spread)
-        return (mask, low) if (mask & _LIMITS).any() else None
+        return (mask.copy(), low) if (mask & _LIMITS).any() else None
 
 
 def stack_frames(frames: Sequence[Any], transforms: Sequence[Any], **settings: Any) -> Stack:
