@@ -26,7 +26,7 @@ FRAME_BYTES = 10
 TRIES = 3
 
 #: what is done to the field before it is measured: coordinates
-Locate = Callable[[Table, Exposure], Table]
+Locate = Callable[[Table, Exposure, Transform | MatchFailure], Table]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def reduce_lights(
     settings : Settings
         Of all steps.
     locate : function
-        Gives the field its coordinates: called with the field and the reference's exposure.
+        Gives the field its coordinates, and chooses its stars: called with the field, the reference's
+        exposure, and where the earliest frame's stars are.
     cache : Cache
         What a run that was stopped has done already.
     workers : int
@@ -105,7 +106,8 @@ def reduce_lights(
     matching = settings.of("match")
     best, transforms = align_lights(detected, **{k: v for k, v in matching.items() if k == "radius"})
     options = {k: v for k, v in matching.items() if k != "radius"}
-    field = locate(make_field(tables, transforms, best, **options), detected[best].exposure)
+    made = make_field(tables, transforms, best, **options)
+    field = locate(made, detected[best].exposure, transforms[0])
     field.meta["psf"] = detected[best].psf
     posters = _choose_posters(shop, detected, transforms)
     key = key_of_field(field)

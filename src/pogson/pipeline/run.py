@@ -6,15 +6,16 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.table import Table
 
-from pogson.core.errors import FileError, PogsonError
+from pogson.core.errors import FileError, PogsonError, SettingError
 from pogson.core.frame import Exposure
+from pogson.core.transform import Transform
 from pogson.io.catalogs import read_catalog
 from pogson.io.files import write_atomic
 from pogson.io.scan import scan_folder
@@ -22,7 +23,7 @@ from pogson.io.tables import write_table
 from pogson.pipeline import pictures
 from pogson.pipeline.api import need_lights, write_masters
 from pogson.pipeline.cache import Cache, to_plain
-from pogson.pipeline.calibrated import calibrate_magnitudes
+from pogson.pipeline.calibrated import Calibrated, calibrate_magnitudes
 from pogson.pipeline.coordinates import Located, locate_field
 from pogson.pipeline.night import Night, prepare_night
 from pogson.pipeline.products import file_name, observed_bands
@@ -31,11 +32,26 @@ from pogson.pipeline.provenance import describe_settings, now, versions
 from pogson.pipeline.reduce import Reduced, reduce_lights
 from pogson.pipeline.report import make_report
 from pogson.pipeline.report_data import collect_report
+from pogson.pipeline.series import (
+    Series,
+    Target,
+    brightest_stars,
+    find_target,
+    light_curve_table,
+    make_series,
+    read_target,
+    series_bands,
+    variability_table,
+)
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.summary import summarize
 from pogson.pipeline.warmup import compile_kernels
 from pogson.pipeline.work import Tables, Work
 from pogson.pipeline.workers import Failure, Progress, Silent
+from pogson.steps.match.field import MatchFailure
+
+#: what may be made of a night
+RECIPES = ("auto", "cluster", "series")
 
 
 @dataclass
@@ -88,7 +104,10 @@ def run(
     catalog: str | Path | None = None,
     settings: Settings | None = None,
     workers: int = 0,
-    memory: float = 2.0,
+    memory: float = 0.4,
+    recipe: str = "auto",
+    target: str = "",
+    brightest: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
@@ -108,6 +127,13 @@ def run(
         Frames worked on at a time; 0 takes all processors. Results do not depend on it.
     memory : float
         Gigabytes that frames in memory may fill.
+    recipe : str
+        "auto": light curves of each band with 20 frames or more; "series": of each band with two or more;
+        "cluster": none.
+    target : str
+        Star whose light curve is wanted: "x,y" in 0-based pixels of the earliest light frame, or "RA DEC".
+    brightest : int
+        Measure only this many of the brightest stars, and the target; 0: all.
     overwrite : bool
         Replace the products of a finished run.
     progress : Progress, optional
@@ -122,6 +148,9 @@ def run(
     PogsonError
         Where nothing can be produced: FileError, NightError, SettingError; nothing is left behind then.
     """
+    if recipe not in RECIPES:
+        raise SettingError(f"--recipe {recipe}: there is {', '.join(RECIPES)}")
+    place = read_target(target) if target else None
     chosen = settings or Settings()
     shown = progress or Silent()
     clock = Clock()
@@ -137,17 +166,31 @@ def run(
             ready = prepare_night(scan, workers=workers, progress=shown)
         with clock.time("frames"):
             cache = Cache(project.cache)
-            reduced, located = _reduce(ready, chosen, stars, cache, workers, memory, shown)
+            reduced, located, star, note = _reduce(
+                ready, chosen, stars, cache, workers, memory, shown, place, brightest
+            )
         with clock.time("magnitudes"):
             shown.stage("zero points", 1)
             done = calibrate_magnitudes(reduced, located, stars, chosen)
             shown.advance()
-        work = Work(str(night), chosen, scan, ready, reduced, located, done)
+        with clock.time("light curves"):
+            series, notes = _make_series(done, located.field, recipe, star, shown)
+        if place is not None and note:
+            notes.insert(0, note)
+        work = Work(str(night), chosen, scan, ready, reduced, located, done, tuple(series), tuple(notes))
         tables = work.tables()
         with clock.time("pictures"):
             drawn = {file_name(name): picture for name, picture in _draw(work, tables, shown)}
         summary = summarize(
-            night, project.folder, tables.frames, done, located, list(drawn), work.failures, work.notes
+            night,
+            project.folder,
+            tables.frames,
+            done,
+            located,
+            list(drawn),
+            work.failures,
+            work.notes,
+            work.series,
         )
         provenance = {
             "started": started,
@@ -184,17 +227,36 @@ def _reduce(
     workers: int,
     memory: float,
     progress: Progress,
-) -> tuple[Reduced, Located]:
+    target: Target | None,
+    brightest: int,
+) -> tuple[Reduced, Located, int, str]:
     located: list[Located] = []
+    chosen: list[tuple[int, str]] = []
 
-    def locate(found: Table, exposure: Exposure) -> Table:
-        located.append(locate_field(found, catalog, exposure))
+    def locate(found: Table, exposure: Exposure, earliest: Transform | MatchFailure) -> Table:
+        place = locate_field(found, catalog, exposure)
+        chosen.append(find_target(target, place.field, earliest) if target else (0, ""))
+        located.append(replace(place, field=brightest_stars(place.field, brightest, chosen[-1][0])))
         return located[-1].field
 
     reduced = reduce_lights(
         ready, settings, locate=locate, cache=cache, workers=workers, memory=memory, progress=progress
     )
-    return reduced, located[0]
+    return reduced, located[0], *chosen[0]
+
+
+def _make_series(
+    done: Calibrated, field: Table, recipe: str, target: int, progress: Progress
+) -> tuple[list[Series], list[str]]:
+    if recipe == "cluster":
+        return [], []
+    accepted = [t for t in done.photometry if t.meta["exposure"].path in done.accepted_paths]
+    asked = recipe == "series"
+    if asked or series_bands(accepted, asked=asked):
+        progress.stage("light curves", 1)
+    made = make_series(accepted, field, asked=asked, target=target)
+    progress.advance()
+    return made
 
 
 def _draw(work: Work, tables: Tables, progress: Progress) -> pictures.Drawn:
@@ -230,6 +292,9 @@ def _write(
     if len(done.residuals):
         write_table(project.path("zeropoint_stars.parquet"), done.residuals)
     write_table(project.path("frames.ecsv"), tables.frames)
+    if work.series:
+        write_table(project.path("lightcurves.parquet"), light_curve_table(work.series))
+        write_table(project.path("variability.ecsv"), variability_table(work.series))
     report = collect_report(
         work.night,
         ready,

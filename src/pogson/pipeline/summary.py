@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Row, Table
 
 from pogson.core.flags import SPOILED
 from pogson.pipeline.calibrated import Calibrated
@@ -15,7 +15,11 @@ from pogson.pipeline.coordinates import Located
 from pogson.pipeline.products import typical
 from pogson.pipeline.report_format import with_error
 from pogson.pipeline.report_summary import count_reasons
+from pogson.pipeline.series import Series
 from pogson.pipeline.workers import Failure
+
+#: more lines of one kind than this are counted together
+FEW = 6
 
 
 def summarize(
@@ -27,12 +31,14 @@ def summarize(
     drawn: Sequence[str],
     failures: Sequence[Failure],
     notes: Sequence[str] = (),
+    series: Sequence[Series] = (),
 ) -> tuple[str, ...]:
     """Lines of text: frames, bands, zero points, products; failures last."""
     lines = [f"{night}", *_frame_lines(frames, {f.item for f in failures})]
     lines += [f"        note     {text}" for text in notes]
     lines += _band_lines(frames, done, located.pixel_scale)
     lines += _label_lines(frames, done, located)
+    lines += [line for one in series for line in _series_lines(one)]
     lines += _product_lines(folder, done, drawn)
     lines += [f"FAILED  {f.reason}" for f in failures]
     return tuple(lines)
@@ -46,18 +52,46 @@ def _frame_lines(frames: Table, failed: set[str]) -> list[str]:
     lights = frames[kinds == "light"]
     used = int(np.sum(lights["accepted"]))
     lines = [f"frames  {counts}; {used} of {len(lights)} lights used"]
-    lines += [
-        f"        rejected {Path(str(row['path'])).name}: {row['reasons']}"
-        for row in lights
-        if not row["accepted"] and row["path"] not in failed
-    ]
+    out = [row for row in lights if not row["accepted"] and row["path"] not in failed]
+    lines += _named("rejected", [(str(row["path"]), str(row["reasons"])) for row in out])
     remarks = [r for row in lights if row["accepted"] for r in str(row["reasons"]).split("; ") if r]
-    for row in lights:
-        clouds = [r for r in str(row["reasons"]).split("; ") if r.startswith("cloud")]
-        if row["accepted"] and clouds:
-            lines.append(f"        noticed  {Path(str(row['path'])).name}: {clouds[0]}")
+    clouds = [(str(row["path"]), r) for row in lights if row["accepted"]
+              for r in str(row["reasons"]).split("; ") if r.startswith("cloud")]  # fmt: skip
+    lines += _named("noticed", clouds)
     plain = [r for r in remarks if not r.startswith("cloud")]
     return [*lines, *(f"        note     {text} ({n} frames)" for text, n in count_reasons(plain))]
+
+
+def _named(what: str, frames: Sequence[tuple[str, str]]) -> list[str]:
+    """A line for each frame, or for each reason where there are many."""
+    if len(frames) <= FEW:
+        return [f"        {what:<8} {Path(path).name}: {reason}" for path, reason in frames]
+    counted = count_reasons([reason for _, reason in frames])
+    return [f"        {what:<8} {n} frames: {reason}" for reason, n in counted]
+
+
+def _series_lines(series: Series) -> list[str]:
+    """The ensemble, the target, and the stars that vary most."""
+    table, ensemble = series.variability, series.ensemble
+    n_frames = ensemble.mag.shape[1]
+    lines = [
+        f"series  {series.band}: {len(table)} light curves of {n_frames} frames, "
+        f"{len(ensemble.members)} comparison stars"
+    ]
+    for role in ("target", "check"):
+        lines += [
+            f"        {role} {_star_words(row)}" for row in table[np.asarray(table["role"], str) == role]
+        ]
+    ranked = table[np.asarray(table["rank"]) > 0]
+    ranked.sort("rank")
+    return lines + [f"        varies most {_star_words(row)}" for row in ranked[:3] if row["excess"] > 5.0]
+
+
+def _star_words(row: Row) -> str:
+    words = f"star {row['star']}: rms {row['rms']:.4f} mag, expected {row['expected_rms']:.4f}"
+    if np.isfinite(row["period"]):
+        words += f", period {row['period']:.5g} d (false-alarm probability {row['fap']:.1g})"
+    return words
 
 
 def _band_lines(frames: Table, done: Calibrated, pixel_scale: float) -> list[str]:

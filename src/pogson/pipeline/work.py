@@ -15,6 +15,7 @@ from pogson.pipeline.night import Night
 from pogson.pipeline.products import frames_table, photometry_table
 from pogson.pipeline.provenance import describe_inputs
 from pogson.pipeline.reduce import Reduced
+from pogson.pipeline.series import Series
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.workers import Failure
 from pogson.steps.match.field import MatchFailure
@@ -39,6 +40,8 @@ class Work:
     reduced: Reduced
     located: Located
     done: Calibrated
+    series: tuple[Series, ...] = ()
+    series_notes: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -57,7 +60,8 @@ class Work:
         known = [e for e in self.scan.exposures if e.sources.get("band", "").startswith("[bands]")]
         named = {e.band for e in known}
         idle = [k for k, band in self.settings.facts.get("bands", {}).items() if band not in named]
-        return [*self.scan.notes, *(f'[bands] "{k}": no frame has this filter' for k in idle), *self._copies]
+        idle_notes = (f'[bands] "{k}": no frame has this filter' for k in idle)
+        return [*self.scan.notes, *idle_notes, *self._copies, *self.series_notes]
 
     @cached_property
     def inputs(self) -> list[dict[str, str]]:

@@ -20,10 +20,31 @@ from pogson.apps.cli.progress import TerminalProgress
 @click.option(
     "--memory",
     type=click.FloatRange(0.0, min_open=True),
-    default=2.0,
+    default=0.4,
     show_default=True,
     metavar="GB",
     help="Gigabytes that frames in memory may fill.",
+)
+@click.option(
+    "--recipe",
+    type=click.Choice(["auto", "cluster", "series"]),
+    default="auto",
+    show_default=True,
+    help="series: light curves; auto: light curves of each band with 20 frames or more.",
+)
+@click.option(
+    "--target",
+    default="",
+    metavar='"X,Y"|"RA DEC"',
+    help="Star whose light curve is wanted: 0-based pixels of the earliest light frame, or coordinates.",
+)
+@click.option(
+    "--stars",
+    "brightest",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Measure only the N brightest stars, and the target. Default: all.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the products of an earlier run in --out.")
 @click.option("--quiet", is_flag=True, help="No progress; the summary is still printed.")
@@ -34,6 +55,9 @@ def command(
     catalog: str | None,
     workers: int,
     memory: float,
+    recipe: str,
+    target: str,
+    brightest: int,
     overwrite: bool,
     quiet: bool,
     config: str | None,
@@ -52,6 +76,8 @@ def command(
       photometry.parquet   one row per star and frame: flux with its error budget
       frames.ecsv          one row per file: what it is, how good, used or not and why
       zeropoints.ecsv      one row per frame: zero point, sky brightness, limiting magnitude
+      lightcurves.parquet  of a series: differential magnitudes, one row per star and frame
+      variability.ecsv     of a series: noise, quality, rank and period of each star
       plots/, masters/, run.json
 
     A run that was stopped is picked up again by the same command. Exit code 3 means: finished, but some
@@ -68,6 +94,9 @@ def command(
             settings=settings,
             workers=workers,
             memory=memory,
+            recipe=recipe,
+            target=target,
+            brightest=brightest,
             overwrite=overwrite,
             progress=progress,
         )

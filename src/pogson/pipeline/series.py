@@ -1,0 +1,189 @@
+"""The recipe for many frames of one band: light curves against an ensemble, and the stars that vary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import Table, vstack
+
+from pogson.core.columns import LIGHTCURVE, VARIABILITY
+from pogson.core.errors import NightError, SettingError
+from pogson.core.flags import Star, flag_names
+from pogson.core.transform import Transform
+from pogson.steps.match.field import MatchFailure
+from pogson.steps.timeseries.collect import collect_light_curves
+from pogson.steps.timeseries.comparison import find_near
+from pogson.steps.timeseries.ensemble import Ensemble, compare_ensemble
+from pogson.steps.timeseries.period import find_periods
+from pogson.steps.timeseries.variability import measure_variability
+
+#: a band with so many frames is a series without being asked
+MANY = 20
+#: how far from the place that was said the target may be
+NEAR_PIXELS = 8.0
+NEAR_DEGREES = 10.0 / 3600.0
+
+
+@dataclass(frozen=True)
+class Series:
+    """Light curves of one band.
+
+    Attributes
+    ----------
+    band : str
+    ensemble : Ensemble
+    variability : Table
+        VARIABILITY, and the band.
+    notes : tuple of str
+    """
+
+    band: str
+    ensemble: Ensemble
+    variability: Table
+    notes: tuple[str, ...] = ()
+
+
+def series_bands(photometry: Sequence[Table], *, asked: bool) -> list[str]:
+    """Bands to be made into light curves: those of many frames, or all with two where it was asked for."""
+    bands = [str(t.meta["exposure"].band) for t in photometry]
+    least = 2 if asked else MANY
+    return [band for band in dict.fromkeys(bands) if bands.count(band) >= least]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the target is: x, y in 0-based pixels of the earliest light frame, or ra, dec in degrees."""
+
+    first: float
+    second: float
+    sky: bool
+
+
+def read_target(text: str) -> Target:
+    """Read "x,y" in pixels, or "RA DEC" in degrees or sexagesimal hours and degrees.
+
+    Raises
+    ------
+    SettingError
+        If it is neither.
+    """
+    from astropy.coordinates import SkyCoord
+
+    pixels = re.fullmatch(r"\s*([-+]?[\d.]+)\s*,\s*([-+]?[\d.]+)\s*", text)
+    words = text.replace(",", " ").split()
+    sexagesimal = ":" in text or len(words) == 6
+    try:
+        if pixels:
+            return Target(float(pixels[1]), float(pixels[2]), sky=False)
+        place = SkyCoord(" ".join(words), unit=("hourangle" if sexagesimal else "deg", "deg"))
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise SettingError(f'--target \'{text}\': neither "x,y" nor "RA DEC" ({reason})') from None
+    return Target(float(place.ra.deg), float(place.dec.deg), sky=True)
+
+
+def find_target(target: Target, field: Table, earliest: Transform | MatchFailure) -> tuple[int, str]:
+    """Number of the star at a place, 0 where there is none; and a note where there is something to know.
+
+    Parameters
+    ----------
+    target : Target
+        The place.
+    field : Table
+        FIELD.
+    earliest : Transform or MatchFailure
+        Of the earliest light frame, in whose pixels a target may be given.
+    """
+    if target.sky:
+        if not np.isfinite(np.asarray(field["ra"], float)).any():
+            return 0, "no target: the field has no coordinates; give --target x,y in pixels, or --catalog"
+        found = find_near(field, target.first, target.second, within=NEAR_DEGREES, sky=True)
+    elif isinstance(earliest, Transform):
+        x, y = earliest.inverse().apply(target.first, target.second)
+        found = find_near(field, float(x), float(y), within=NEAR_PIXELS)
+    else:
+        return 0, f"no target: the earliest frame fits no field ({earliest.reason}); give --target RA DEC"
+    if not found:
+        return 0, f"no target: no star of the field is at {target.first:g}, {target.second:g}"
+    star = int(found[0])
+    flags = int(field["flags"][np.flatnonzero(np.asarray(field["id"]) == star)[0]])
+    doubt = flags & int(Star.SATURATED | Star.BLENDED | Star.NEIGHBOR | Star.EDGE)
+    return star, f"the target, star {star}, is flagged: {flag_names(doubt)}" if doubt else ""
+
+
+def brightest_stars(field: Table, most: int, keep: int) -> Table:
+    """The brightest stars of a field, and the star `keep` in any case."""
+    if not most or len(field) <= most:
+        return field
+    chosen = np.arange(len(field)) < most
+    chosen |= np.asarray(field["id"]) == keep
+    cut = field[chosen]
+    cut.meta["left_out"] = int(len(field) - len(cut))
+    return cut
+
+
+def make_series(
+    photometry: Sequence[Table], field: Table, *, asked: bool, target: int = 0
+) -> tuple[list[Series], list[str]]:
+    """Light curves and variability of each band with frames enough; and what a user should know.
+
+    Parameters
+    ----------
+    photometry : sequence of Table
+        PHOTOMETRY of the accepted frames.
+    field : Table
+        FIELD.
+    asked : bool
+        Whether the user asked for light curves.
+    target : int
+        Number of the target; 0: none.
+    """
+    notes: list[str] = []
+    found = []
+    bands = series_bands(photometry, asked=asked)
+    if asked and not bands:
+        notes.append(f"{len(photometry)} frame(s) measured, a light curve needs two of a band: none is made")
+    for band in bands:
+        mine = [t for t in photometry if str(t.meta["exposure"].band) == band]
+        try:
+            ensemble = compare_ensemble(collect_light_curves(mine, field, band=band), target=target)
+        except NightError as error:
+            notes.append(f"no light curves in {band}: {error}")
+            continue
+        variability = find_periods(ensemble, measure_variability(ensemble))
+        variability["band"] = band
+        found.append(Series(band, ensemble, variability))
+    return found, notes
+
+
+def light_curve_table(series: Sequence[Series]) -> Table:
+    """LIGHTCURVE of all stars, one row per star and frame; gaps are rows with NaN."""
+    if not series:
+        return LIGHTCURVE.empty()
+    parts = []
+    for one in series:
+        curves = one.ensemble.curves
+        n_stars, n_frames = curves.flux.shape
+        parts.append(
+            LIGHTCURVE.table(
+                star=np.repeat(np.asarray(curves.stars["id"], np.int64), n_frames),
+                frame=np.tile(np.asarray(curves.frames["frame"], str), n_stars),
+                bjd_tdb=np.tile(curves.time, n_stars),
+                mag=one.ensemble.mag.ravel(),
+                mag_err=one.ensemble.mag_err.ravel(),
+                flags=curves.flags.ravel(),
+                band=np.full(n_stars * n_frames, one.band),
+            )
+        )
+    return LIGHTCURVE.describe(vstack(parts, metadata_conflicts="silent"))
+
+
+def variability_table(series: Sequence[Series]) -> Table:
+    """VARIABILITY of all bands."""
+    if not series:
+        return VARIABILITY.empty()
+    plain = [Table(one.variability, meta={}, copy=False) for one in series]
+    return VARIABILITY.describe(vstack(plain, metadata_conflicts="silent"))
