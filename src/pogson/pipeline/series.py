@@ -22,6 +22,8 @@ from pogson.steps.timeseries.variability import measure_variability
 
 #: a band with so many frames is a series without being asked
 MANY = 20
+#: a star this far off the others of its brightness is no comparison star, in sigma
+VARIES = 5.0
 #: how far from the place that was said the target may be
 NEAR_PIXELS = 8.0
 NEAR_DEGREES = 10.0 / 3600.0
@@ -125,6 +127,12 @@ def brightest_stars(field: Table, most: int, keep: int) -> Table:
     return cut
 
 
+def stars_that_vary(variability: Table) -> list[int]:
+    """Numbers of the stars that no constant star would be taken for."""
+    found = (np.asarray(variability["excess"], float) > VARIES) & (np.asarray(variability["rank"]) > 0)
+    return [int(star) for star in variability["star"][found]]
+
+
 def make_series(
     photometry: Sequence[Table], field: Table, *, asked: bool, target: int = 0
 ) -> tuple[list[Series], list[str]]:
@@ -149,7 +157,11 @@ def make_series(
     for band in bands:
         mine = [t for t in photometry if str(t.meta["exposure"].band) == band]
         try:
-            ensemble = compare_ensemble(collect_light_curves(mine, field, band=band), target=target)
+            curves = collect_light_curves(mine, field, band=band)
+            ensemble = compare_ensemble(curves, target=target)
+            varying = stars_that_vary(measure_variability(ensemble))
+            if set(varying) & set(ensemble.members):
+                ensemble = compare_ensemble(curves, target=target, exclude=varying)
         except NightError as error:
             notes.append(f"no light curves in {band}: {error}")
             continue

@@ -15,7 +15,7 @@ from pogson.pipeline.coordinates import Located
 from pogson.pipeline.products import typical
 from pogson.pipeline.report_format import with_error
 from pogson.pipeline.report_summary import count_reasons
-from pogson.pipeline.series import Series
+from pogson.pipeline.series import VARIES, Series
 from pogson.pipeline.workers import Failure
 
 #: more lines of one kind than this are counted together
@@ -84,7 +84,7 @@ def _series_lines(series: Series) -> list[str]:
         ]
     ranked = table[np.asarray(table["rank"]) > 0]
     ranked.sort("rank")
-    return lines + [f"        varies most {_star_words(row)}" for row in ranked[:3] if row["excess"] > 5.0]
+    return lines + [f"        varies most {_star_words(row)}" for row in ranked[:3] if row["excess"] > VARIES]
 
 
 def _star_words(row: Row) -> str:
