@@ -218,7 +218,7 @@ VARIABILITY = Columns(
         Column("star", "", int, "star number of the field"),
         Column("role", "", str, "target, check, comparison or field"),
         Column("rank", "", int, "1 stands out most from the stars of its brightness"),
-        Column("mag", "mag", float, "mean differential magnitude, weighted"),
+        Column("mag", "mag", float, "differential magnitude of the mean flux, weighted"),
         Column("rms", "mag", float, "standard deviation, isolated outliers left out"),
         Column("expected_rms", "mag", float, "that which the errors lead to expect, ensemble included"),
         Column("global_noise", "mag", float, "standard deviation of all usable points"),

@@ -13,7 +13,7 @@ OF_FRAME = ("jd_utc", "exptime", "airmass", "fwhm")
 
 
 def light_curve(ensemble: Ensemble, star: int) -> Table:
-    """One row per frame: LIGHTCURVE, with relative flux, check star, and what else is known of the point.
+    """One row per frame, a copy: LIGHTCURVE, relative flux, check star, and what else is known of the point.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def light_curve(ensemble: Ensemble, star: int) -> Table:
     middle = float(np.nanmedian(flux)) if np.isfinite(flux).any() else np.nan
     n = len(curves.time)
     extra = {
-        name: np.asarray(curves.frames[name], float) for name in OF_FRAME if name in curves.frames.colnames
+        name: np.array(curves.frames[name], float) for name in OF_FRAME if name in curves.frames.colnames
     }
     check = curves.row(ensemble.check) if ensemble.check else -1
     nothing = np.full(n, np.nan)
@@ -47,16 +47,16 @@ def light_curve(ensemble: Ensemble, star: int) -> Table:
         {"star": star, "check": ensemble.check, "n_comparisons": len(ensemble.members)},
         star=np.full(n, star),
         frame=np.asarray(curves.frames["frame"], str),
-        bjd_tdb=curves.time,
-        mag=ensemble.mag[row],
-        mag_err=ensemble.mag_err[row],
-        flags=curves.flags[row],
+        bjd_tdb=curves.time.copy(),
+        mag=ensemble.mag[row].copy(),
+        mag_err=ensemble.mag_err[row].copy(),
+        flags=curves.flags[row].copy(),
         flux=flux / middle,
         flux_err=curves.flux_err[row] / abs(middle),
-        check_mag=ensemble.mag[check] if ensemble.check else nothing,
-        check_mag_err=ensemble.mag_err[check] if ensemble.check else nothing,
+        check_mag=ensemble.mag[check].copy() if ensemble.check else nothing,
+        check_mag_err=ensemble.mag_err[check].copy() if ensemble.check else nothing,
         **extra,
-        **{name: values[row] for name, values in curves.details.items()},
+        **{name: values[row].copy() for name, values in curves.details.items()},
     )
 
 
@@ -68,7 +68,7 @@ def light_curves_table(ensemble: Ensemble) -> Table:
         star=np.repeat(np.asarray(curves.stars["id"], np.int64), n),
         frame=np.tile(np.asarray(curves.frames["frame"], str), stars),
         bjd_tdb=np.tile(curves.time, stars),
-        mag=ensemble.mag.ravel(),
-        mag_err=ensemble.mag_err.ravel(),
-        flags=curves.flags.ravel(),
+        mag=ensemble.mag.flatten(),
+        mag_err=ensemble.mag_err.flatten(),
+        flags=curves.flags.flatten(),
     )

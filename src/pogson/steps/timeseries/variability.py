@@ -71,7 +71,11 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     wild = isolated_outliers(mag, err)
     calm = np.where(wild, np.nan, mag)
     n = usable.sum(1)
-    mean, rms = weighted_mean(calm, err), standard_deviation(calm)
+    # of the fluxes: a mean of magnitudes, weighted, prefers the points that came out bright
+    steady = np.isfinite(calm)
+    flux = weighted_mean(np.where(steady, curves.flux, np.nan), curves.flux_err)
+    mean = -2.5 * np.log10(np.where(flux > 0.0, flux, np.nan))
+    rms = standard_deviation(calm)
     expected = _quadratic_mean(np.where(wild, np.nan, err))
     local = local_noise(calm, window=local_window)
     doubt = _doubtful(curves.flags, usable)
@@ -84,7 +88,7 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     excess = stand_off(mean, rms, expected, n, quality >= 0)
     nothing = np.full(len(n), np.nan)
     return VARIABILITY.table(
-        star=np.asarray(curves.stars["id"], np.int64),
+        star=np.array(curves.stars["id"], np.int64),  # its own: the table may be sorted
         role=_roles(ensemble),
         rank=_rank(excess, doubt, quality),
         mag=mean,

@@ -1,0 +1,148 @@
+"""Pictures of light curves: what is drawn is what was measured, and nothing is drawn of nothing."""
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from pogson.plots.lightcurve import plot_folded, plot_light_curve, plot_transit
+from pogson.plots.metrics import metrics_in, plot_metrics, plot_shifts, plot_transparency_map
+from pogson.plots.style import new_figure, to_png
+from pogson.plots.variability import plot_noise
+
+
+def curve(n=60, amplitude=0.05):
+    rng = np.random.default_rng(1)
+    time = 2458107.6 + np.arange(n) / 300
+    mag = -9 + amplitude * np.cos(2 * np.pi * time / 0.1) + rng.normal(0, 0.004, n)
+    table = Table({"bjd_tdb": time, "mag": mag, "mag_err": np.full(n, 0.004), "flags": np.zeros(n, int)})
+    table["check_mag"] = -8 + rng.normal(0, 0.004, n)
+    table["check_mag_err"] = np.full(n, 0.004)
+    table["flux"] = 10 ** (-0.4 * (mag + 9))
+    table["flux_err"] = table["flux"] * 0.004
+    return table
+
+
+def axes(n=1):
+    return list(new_figure(6, 3 * n, n, 1).axes)
+
+
+def test_target_check_and_raw_are_drawn_apart_and_bright_is_up():
+    table = curve()
+    table["flags"][5] = 4
+    table["mag"][6] = np.nan
+    (ax,) = axes()
+    plot_light_curve(table, ax, raw=table, mark=2458107.7)
+    labels = ax.get_legend_handles_labels()[1]
+    assert [label.split(" (")[0] for label in labels] == [
+        "target", "target, flagged", "target, before detrending", "target, before detrending, flagged",
+        "check star",
+    ]  # fmt: skip
+    assert ax.yaxis_inverted()
+    drawn = [c.lines[0].get_ydata() for c in ax.containers]
+    assert np.nanmax(drawn[2]) < np.nanmin(drawn[0]), "raw and detrended do not touch"
+    assert np.nanmin(drawn[4]) > np.nanmax(drawn[0]), "nor do target and check star"
+
+
+def test_a_folded_curve_shows_two_turns_and_its_medians():
+    (ax,) = axes()
+    plot_folded(curve(), ax, period=0.1, epoch=2458107.6)
+    assert ax.get_xlim() == (-0.5, 1.5)
+    assert len(ax.containers) == 2
+    medians = ax.lines[-1]
+    np.testing.assert_allclose(
+        medians.get_ydata()[:12], 0.05 * np.cos(2 * np.pi * medians.get_xdata()[:12]), atol=0.012
+    )
+
+
+def test_a_transit_is_drawn_with_its_baseline_and_residuals():
+    table = curve(amplitude=0.0)
+    table["baseline"], table["model"] = np.ones(60), np.full(60, 0.999)
+    three = axes(3)
+    plot_transit(table, three, title="HAT-P-32 b")
+    assert three[0].get_title() == "HAT-P-32 b" or three[0].get_title(loc="left") == "HAT-P-32 b"
+    drawn = three[2].containers[0].lines[0].get_ydata()
+    np.testing.assert_allclose(drawn, 100 * (table["flux"] / 0.999 - 1))
+
+
+def variability(n=200):
+    rng = np.random.default_rng(2)
+    mag = rng.uniform(-12, -4, n)
+    expected = 10 ** (-1 + 0.3 * (mag + 4))
+    table = Table({"star": np.arange(n) + 1, "mag": mag, "expected_rms": expected})
+    table["rms"] = expected * rng.normal(1, 0.05, n)
+    table["rms"][7] *= 8
+    table["rank"], table["excess"] = np.arange(n) + 2, np.zeros(n)
+    table["rank"][7], table["excess"][7] = 1, 40.0
+    table["role"] = ["field"] * n
+    table["role"] = table["role"].astype("U10")
+    table["role"][:3] = ["target", "check", "comparison"]
+    table["quality"] = np.zeros(n, int)
+    return table
+
+
+def test_noise_is_drawn_with_what_is_expected_and_the_variable_has_its_number():
+    (ax,) = axes()
+    plot_noise(variability(), ax)
+    assert [text.get_text() for text in ax.texts] == ["8"]
+    labels = ax.get_legend_handles_labels()[1]
+    assert {"200 stars", "expected from the errors", "target", "check", "comparison"} <= set(labels)
+    assert ax.get_yscale() == "log"
+
+
+def frames(n=30):
+    table = Table(
+        {"bjd_tdb": 2458107.6 + np.arange(n) / 300, "sky": np.full(n, 500.0), "fwhm": np.full(n, 3.0)}
+    )
+    table["accepted"] = np.arange(n) != 4
+    table["dx"], table["dy"] = np.arange(n) * 1.0, np.zeros(n)
+    table["rotation"] = np.where(np.arange(n) < 15, 179.9, -179.9)
+    table["dx"][9] = np.nan
+    return table
+
+
+def test_metrics_that_are_there_are_drawn_and_rejected_frames_crossed_out():
+    names = metrics_in(frames())
+    assert [name for name, _ in names] == ["sky", "fwhm"]
+    two = axes(2)
+    plot_metrics(frames(), two)
+    assert len(two[0].lines[0].get_xdata()) == 29
+    assert len(two[0].lines[1].get_xdata()) == 1
+
+
+def test_half_a_turn_is_no_jump_of_a_whole_one():
+    two = axes(2)
+    plot_shifts(frames(), two)
+    assert np.ptp(two[1].lines[0].get_ydata()) == pytest.approx(0.2)
+
+
+def test_a_covered_part_of_a_frame_is_told_in_percent():
+    (ax,) = axes()
+    plot_transparency_map(np.array([[1.0, 0.5], [np.nan, 0.2]]), ax, title="f7")
+    assert [text.get_text() for text in ax.texts] == ["100%", "50%", "?", "20%"]
+
+
+def test_nothing_is_said_in_words():
+    empty = curve()
+    empty["mag"] = empty["flux"] = np.nan
+    empty["baseline"] = empty["model"] = np.nan
+    for draw in (
+        lambda ax: plot_light_curve(empty, ax),
+        lambda ax: plot_folded(empty, ax, period=0.1, epoch=0.0),
+        lambda ax: plot_noise(variability()[:0], ax),
+        lambda ax: plot_transparency_map(np.full((2, 2), np.nan), ax),
+    ):
+        (ax,) = axes()
+        assert len(draw(ax).texts) == 1
+    assert plot_transit(empty, axes(3))[0].texts
+    blind = frames()
+    blind["dx"] = blind["bjd_tdb"] = np.nan
+    assert plot_shifts(blind, axes(2))[0].texts
+
+
+def test_the_same_light_curve_makes_the_same_picture():
+    def png():
+        figure = new_figure(6, 4)
+        plot_light_curve(curve(), figure.axes[0])
+        return to_png(figure)
+
+    assert png() == png()
