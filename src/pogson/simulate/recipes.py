@@ -97,7 +97,7 @@ def _series(frames: int) -> Tables:
     exptime = 30.0
     cadence = SERIES_HOURS * 3600.0 / n
     trailed = max(1, round(0.022 * n))
-    dense = max(0.1, 2.2 * cadence / 3600.0)
+    thick = max(1, round(0.017 * n))
     return {
         "name": "series",
         "detector": {
@@ -119,8 +119,8 @@ def _series(frames: int) -> Tables:
             "focus_drift": 0.25,
             "focus_time": 1.5,
             "elongation_spread": 0.4,
-            "corner_elongation": 0.06,
-            "corner_fwhm": 0.05,
+            "corner_elongation": 0.02,
+            "corner_fwhm": 0.01,
             "flip": True,
             "trailed": [round((i + 0.6) * n / trailed) for i in range(trailed)],
         },
@@ -135,8 +135,10 @@ def _series(frames: int) -> Tables:
             "seeing": 2.6,
             "seeing_spread": 0.03,
             "transparency_spread": 0.004,
-            "cloudy": [],
-            "veils": [[0.7, 1.5, 0.25], [3.1, 3.1 + dense, 4.0]],
+            "cloudy": [round(0.66 * n) + i for i in range(thick)],
+            "cloud": 3.5,
+            "veils": [[0.7, 1.5, 0.25], [3.5, 3.9, 0.12]],
+            "veil_size": 100.0,
             "veil_glow": 0.6,
             "gradient": 0.01,
             "moon": True,
