@@ -58,17 +58,3 @@ def light_curve(ensemble: Ensemble, star: int) -> Table:
         **extra,
         **{name: values[row].copy() for name, values in curves.details.items()},
     )
-
-
-def light_curves_table(ensemble: Ensemble) -> Table:
-    """All light curves, one row per star and frame, stars one after the other: LIGHTCURVE."""
-    curves = ensemble.curves
-    stars, n = len(curves.stars), len(curves.time)
-    return LIGHTCURVE.table(
-        star=np.repeat(np.asarray(curves.stars["id"], np.int64), n),
-        frame=np.tile(np.asarray(curves.frames["frame"], str), stars),
-        bjd_tdb=np.tile(curves.time, stars),
-        mag=ensemble.mag.flatten(),
-        mag_err=ensemble.mag_err.flatten(),
-        flags=curves.flags.flatten(),
-    )
