@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from math import isfinite, nan, sqrt
+from pathlib import Path
 from typing import Any
 
+from pogson.core.errors import FileError
 from pogson.io.cards import Header
+from pogson.io.files import in_words, write_atomic
 from pogson.io.values import number
 
 _NUMBERS = re.compile(
@@ -120,3 +123,112 @@ def _with_sip(out: dict[str, Any], sip: dict[str, Any]) -> tuple[dict[str, Any],
         for n in ("1", "2"):
             out[f"CTYPE{n}"] = out[f"CTYPE{n}"].removesuffix("-SIP")
     return out, notes
+
+
+def solution_cards(
+    wcs: Any, *, rms: float, n: int, log_odds: float, catalog: str, offset: tuple[int, int] = (0, 0)
+) -> dict[str, Any]:
+    """The cards of a plate solution: 1-based pixels, as FITS counts, of the file itself.
+
+    Parameters
+    ----------
+    wcs : astropy.wcs.WCS
+        Of the trimmed frame, TAN or TAN-SIP.
+    rms : float
+        Of the stars used, arcsec, both coordinates together.
+    n : int
+        Stars used.
+    log_odds : float
+        Natural logarithm of the odds against accident.
+    catalog : str
+        Name.
+    offset : (x0, y0)
+        First column and row of the trimmed frame in the file.
+
+    References
+    ----------
+    Greisen & Calabretta 2002, A&A, 395, 1061 (CRDERi is the random error of a coordinate, degree).
+    """
+    kinds, crpix, crval, cd = wcs.wcs.ctype, wcs.wcs.crpix, wcs.wcs.crval, wcs.pixel_scale_matrix
+    cards: dict[str, Any] = {"WCSAXES": 2, "CTYPE1": str(kinds[0]), "CTYPE2": str(kinds[1])}
+    for k in (0, 1):
+        cards[f"CUNIT{k + 1}"] = "deg"
+        cards[f"CRPIX{k + 1}"] = float(crpix[k]) + offset[k]
+        cards[f"CRVAL{k + 1}"] = float(crval[k])
+        cards[f"CD{k + 1}_1"], cards[f"CD{k + 1}_2"] = float(cd[k, 0]), float(cd[k, 1])
+        cards[f"CRDER{k + 1}"] = (rms / sqrt(2.0) / 3600.0, "[deg] random error")
+    cards |= {"RADESYS": "ICRS", "EQUINOX": 2000.0}
+    for name, terms in _polynomials(wcs).items():
+        order = len(terms) - 1
+        cards[f"{name}_ORDER"] = order
+        for p in range(order + 1):
+            for q in range(order + 1 - p):
+                if terms[p, q]:
+                    cards[f"{name}_{p}_{q}"] = float(terms[p, q])
+    cards["WCSRMS"] = (rms, "[arcsec] rms distance of the stars used")
+    cards["WCSNSTAR"] = (n, "stars used")
+    cards["WCSODDS"] = (log_odds, "ln of the odds against accident")
+    cards["WCSCAT"] = (catalog, "reference catalogue")
+    return cards
+
+
+def _polynomials(wcs: Any) -> dict[str, Any]:
+    if wcs.sip is None:
+        return {}
+    sip = wcs.sip
+    return {"A": sip.a, "B": sip.b, "AP": sip.ap, "BP": sip.bp}
+
+
+#: cards of an older solution, which must not stand beside the new one
+_OLD = re.compile(
+    r"(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA|CRDER|CSYER)[12]$|(CD|PC|PV)[12]_\d+$|(AP?|BP?)_(ORDER|\d_\d|DMAX)$"
+    r"|(WCSAXES|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|EPOCH|WCSRMS|WCSNSTAR|WCSODDS|WCSCAT)$"
+)
+
+
+def write_solved(source: str | Path, target: str | Path, cards: Mapping[str, Any], *, extension: int) -> None:
+    """Write a copy of a FITS file with another WCS; every other card and every pixel stays.
+
+    Parameters
+    ----------
+    source, target : path
+        `target` may not be `source`.
+    cards : mapping
+        Of `solution_cards`.
+    extension : int
+        Number of the HDU that holds the image.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read or written; nothing is left behind.
+    """
+    import warnings
+
+    from astropy.io import fits
+
+    if Path(target).exists() and Path(target).samefile(source):
+        raise FileError(f"{target}: is the frame itself, which is never changed; choose another --out")
+    with in_words(Path(target), "cannot be written"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with fits.open(source, memmap=False, do_not_scale_image_data=True) as units:
+            header = units[extension].header
+            for key in [key for key in header if _OLD.match(key)]:
+                header.remove(key, ignore_missing=True, remove_all=True)
+            header.update(dict(cards))
+            write_atomic(target, lambda file: units.writeto(file, output_verify="silentfix+ignore"))
+
+
+def write_wcs(target: str | Path, cards: Mapping[str, Any], shape: tuple[int, int]) -> None:
+    """Write a WCS as a FITS header without pixels, as astrometry.net does.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written; nothing is left behind.
+    """
+    from astropy.io import fits
+
+    header = fits.Header(dict(cards))
+    header["IMAGEW"], header["IMAGEH"] = shape[1], shape[0]
+    write_atomic(target, lambda file: fits.PrimaryHDU(header=header).writeto(file))

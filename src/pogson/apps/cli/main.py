@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "scan": ("scan", "List the frames of a folder: what they are, and where each value came from."),
     "calibrate": ("calibrate", "Write calibrated frames, with their variance and mask."),
     "detect": ("detect", "Find the stars of frames."),
+    "solve": ("solve", "Find frames on the sky, and write their WCS; works without a network."),
     "measure": ("measure", "Measure the stars of frames, with the whole error budget."),
     "stack": ("stack", "Shift, scale and combine frames to one deep image."),
     "standardize": ("standardize", "Put a finished run on another catalogue or colour term."),

@@ -124,7 +124,7 @@ def solve_field(
     stars = Points.of(xy, err)
     star_mag = -2.5 * np.log10(np.maximum(np.nan_to_num(np.asarray(field["flux"], float)[order]), 1e-9))
     ra, dec = move_to_epoch(catalog, 2000.0 + (exposure.jd_utc - 2451545.0) / 365.25)
-    mag = _magnitude(catalog, exposure.band)
+    mag = magnitude_of(catalog, exposure.band)
     rank = np.argsort(np.where(np.isfinite(mag), mag, np.inf), kind="stable")
     shape = _shape(exposure, xy)
     tried = []
@@ -164,7 +164,7 @@ def _brightest_first(field: Table) -> NDArray[np.int64]:
     return np.array([k for k in np.lexsort((-flux, spoiled)) if good[k]], np.int64)
 
 
-def _magnitude(catalog: Table, band: str) -> Values:
+def magnitude_of(catalog: Table, band: str) -> Values:
     """Magnitudes in the frame's band, filled from the band that most stars have."""
     names = [name for name in catalog.colnames if name.startswith("mag_") and not name.endswith("_err")]
     if not names:

@@ -128,7 +128,7 @@ def solve_stars(
     scale_tolerance : float
         How far the scale of the hint may be off at first.
     search : float
-        Radius of the spiral.
+        Radius of the spiral; 0 leaves out what takes long: spiral, and the whole sky at another scale.
     blind : bool
         Go on where the hint leads nowhere.
 
@@ -210,10 +210,10 @@ def _attempts(
             found = _near(job, replace(hint, scale=known * factor), _NEAR, _QUICK, "the pointing")
             yield _noted(found, hint)
     if sky is not None:
-        for scales in ((0.9, 1.1), (0.0, inf)):
-            low, high = (f * hint.scale if isfinite(hint.scale) else f for f in scales)
-            if low > 0 or not isfinite(high):
-                yield _noted(_anywhere(job, sky, max(low, 1e-3), high, hint), hint)
+        if isfinite(hint.scale):
+            yield _noted(_anywhere(job, sky, 0.9 * hint.scale, 1.1 * hint.scale), hint)
+        if search > 0 or not isfinite(hint.scale):
+            yield _noted(_anywhere(job, sky, 1e-3, inf), hint)
     if hint.place and isfinite(hint.scale) and search > 0:
         step = 0.9 * hint.scale * side
         for ra, dec in _spiral(hint.ra, hint.dec, step, min(search, 12.0 * step)):
@@ -338,7 +338,7 @@ def _index(sky: Sky, width: float) -> QuadIndex:
     return make_quads(*sky(), width=width)
 
 
-def _anywhere(job: _Search, sky: Sky, low: float, high: float, hint: Hint) -> Solution | None:
+def _anywhere(job: _Search, sky: Sky, low: float, high: float) -> Solution | None:
     """Look all over the sky for figures of the frame's bright stars."""
     frame = job.frame
     side = frame.side / 3600.0

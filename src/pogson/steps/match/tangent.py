@@ -94,7 +94,7 @@ class Plane:
 
     def _way_back(self, there: Values) -> tuple[Values, Values]:
         """The polynomials from the sky to pixels, fitted over the frame: other programs do not iterate."""
-        order = min(self.order + 1, 5)
+        order = self.order + 3
         axis = np.linspace(-1.0, 1.0, 21)
         d = np.column_stack([g.ravel() for g in np.meshgrid(axis, axis)]) * (np.array(self.centre) + 0.5)
         bent = d + _design(d, self.order)[:, 3:] @ there

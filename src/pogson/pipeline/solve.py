@@ -1,0 +1,228 @@
+"""Solve frames: from a file to its place on the sky."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import isfinite, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.errors import MatchError, SettingError
+from pogson.core.frame import Exposure
+from pogson.io.catalogs import read_catalog
+from pogson.io.files import make_folder
+from pogson.io.layout import read_header
+from pogson.io.tycho2 import NAME, read_tycho2, tycho2_sky, tycho2_stars
+from pogson.io.wcs import read_wcs, solution_cards, write_solved, write_wcs
+from pogson.pipeline.api import bare_name, open_frame
+from pogson.pipeline.settings import Settings
+from pogson.pipeline.workers import Failure, map_frames
+from pogson.steps.detect.find import detect_stars
+from pogson.steps.match.astrometry import Solution, magnitude_of, solve_field
+from pogson.steps.match.crossmatch import move_to_epoch
+from pogson.steps.match.solve import Cone, Hint, make_cone, solve_stars
+
+#: degree: where the header's WCS is right, stars so far from its centre are asked for
+_MARGIN = 1.3
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A frame on the sky.
+
+    Attributes
+    ----------
+    path : str
+    ra, dec : float
+        Of the centre, degree.
+    angle : float
+        Position angle of the rows' direction "up" (y), from north through east, degree.
+    flip : bool
+        Whether the image is mirrored: north up, east to the right.
+    solution : Solution
+    catalog : str
+        Name of the catalogue that proved it.
+    written : str
+        File that holds the WCS; empty where none was written.
+    """
+
+    path: str
+    ra: float
+    dec: float
+    angle: float
+    flip: bool
+    solution: Solution
+    catalog: str
+    written: str = ""
+
+
+def hints_of(exposure: Exposure) -> list[Hint]:
+    """What the header says of the place: its WCS first, then the pointing."""
+    hints = []
+    wcs = read_wcs(exposure.cards) if exposure.cards else None
+    if wcs is not None:
+        ra, dec = _centre(wcs, exposure.shape)
+        scale = 3600.0 * float(np.sqrt(abs(np.linalg.det(wcs.pixel_scale_matrix))))
+        if isfinite(ra) and isfinite(dec):
+            hints.append(Hint(ra, dec, scale))
+    pointing = Hint(exposure.ra, exposure.dec, exposure.pixel_scale)
+    if not hints or (pointing.place and pointing != hints[0]):
+        hints.append(pointing)
+    return hints
+
+
+def _centre(wcs: Any, shape: tuple[int, int]) -> tuple[float, float]:
+    ra, dec = wcs.all_pix2world((shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0, 0)
+    return float(ra), float(dec)
+
+
+def solve_by(
+    stars: Table, exposure: Exposure, hints: Sequence[Hint], catalog: Table | None = None, *, far: bool = True
+) -> Solution:
+    """Solve a star list by a catalogue, or by Tycho-2 where none is given.
+
+    Parameters
+    ----------
+    stars : Table
+        STARS or FIELD.
+    exposure : Exposure
+        Of the frame: its shape, its time, its WCS cards.
+    hints : sequence of Hint
+        Tried in turn; the last is followed beyond its tolerance.
+    catalog : Table, optional
+        CATALOG.
+    far : bool
+        Search all scales and about the pointing, too: takes seconds.
+
+    Raises
+    ------
+    MatchError
+        If nothing leads to a solution that can be told from accident.
+    """
+    cone: Cone = tycho2_stars
+    if catalog is not None:
+        epoch = 2000.0 + (exposure.jd_utc - 2451545.0) / 365.25
+        cone = make_cone(magnitude_of(catalog, exposure.band), *move_to_epoch(catalog, epoch))
+    else:
+        found = _as_the_header_says(stars, exposure, hints)
+        if found is not None:
+            return found
+    sky = tycho2_sky if catalog is None else None
+    for hint in hints[:-1]:
+        try:
+            return solve_stars(stars, shape=exposure.shape, cone=cone, hint=hint, blind=False)
+        except MatchError:
+            pass
+    return solve_stars(
+        stars, shape=exposure.shape, cone=cone, hint=hints[-1], sky=sky, search=10.0 if far else 0.0
+    )
+
+
+def _as_the_header_says(stars: Table, exposure: Exposure, hints: Sequence[Hint]) -> Solution | None:
+    """Near a WCS in the header a few stars are proof enough, which they are not anywhere else."""
+    if not exposure.cards or not hints[0].place or not isfinite(hints[0].scale):
+        return None
+    half = np.hypot(*exposure.shape) / 2.0 * hints[0].scale / 3600.0
+    try:
+        near = read_tycho2(hints[0].ra, hints[0].dec, min(_MARGIN * half, 30.0))
+        return solve_field(stars, near, exposure=replace(exposure, ra=nan, dec=nan))[1]
+    except MatchError:
+        return None
+
+
+def solve_files(
+    files: Sequence[str],
+    *,
+    settings: Settings,
+    hint: Hint | None = None,
+    catalog: str | None = None,
+    out: str | None = None,
+    copy: bool = False,
+    overwrite: bool = False,
+) -> tuple[list[Solved], list[Failure]]:
+    """Detect the stars of files, solve them, and write the WCS beside or into a copy of each.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Frames.
+    settings : Settings
+        Of detection; facts of the camera.
+    hint : Hint, optional
+        Wins over the headers, number by number.
+    catalog : str, optional
+        A catalogue file; Tycho-2 where not given.
+    out : str, optional
+        Folder; nothing is written where not given.
+    copy : bool
+        Write a copy of each frame with the WCS in its header; else a header without pixels, ``.wcs``.
+    overwrite : bool
+        Replace files.
+    """
+    table = None if catalog is None else read_catalog(catalog, columns=settings.catalog_columns)
+    if out is not None:
+        make_folder(out)
+
+    def task(path: str) -> Solved:
+        frame = open_frame(path, settings)
+        stars = detect_stars(frame, **settings.of("detect"))
+        hints = [_merged(known, hint) for known in hints_of(frame.exposure)]
+        name = NAME if table is None else str(table.meta["name"])
+        try:
+            solution = solve_by(stars, frame.exposure, hints, table)
+        except MatchError as error:
+            raise MatchError(f"{path}: not solved with {name}: {error}") from None
+        written = (
+            "" if out is None else _write(path, Path(out), frame.exposure, solution, name, copy, overwrite)
+        )
+        return _solved(path, frame.exposure.shape, solution, name, written)
+
+    outcomes = map_frames(task, list(files), name=str, stage="", workers=1)
+    return [o.result for o in outcomes if o.result is not None], [o.failure for o in outcomes if o.failure]
+
+
+def _merged(header: Hint, given: Hint | None) -> Hint:
+    if given is None:
+        return header
+    place = given if given.place else header
+    return Hint(place.ra, place.dec, given.scale if isfinite(given.scale) else header.scale)
+
+
+def _solved(path: str, shape: tuple[int, int], solution: Solution, catalog: str, written: str) -> Solved:
+    ra, dec = _centre(solution.wcs, shape)
+    # the step in x, y that goes a little way north
+    cd = solution.wcs.pixel_scale_matrix
+    north = np.linalg.solve(cd, [0.0, 1.0])
+    east = np.linalg.solve(cd, [1.0, 0.0])
+    flip = bool(np.linalg.det(cd) > 0.0)
+    # y in terms of north and east
+    up = np.linalg.inv(np.column_stack([north, east])) @ [0.0, 1.0]
+    return Solved(
+        path, ra, dec, float(np.degrees(np.arctan2(up[1], up[0]))), flip, solution, catalog, written
+    )
+
+
+def _write(
+    path: str, out: Path, exposure: Exposure, solution: Solution, catalog: str, copy: bool, overwrite: bool
+) -> str:
+    y0, x0 = (exposure.trim[0], exposure.trim[2]) if exposure.trim is not None else (0, 0)
+    cards = solution_cards(
+        solution.wcs,
+        rms=solution.rms,
+        n=solution.n,
+        log_odds=solution.log_odds,
+        catalog=catalog,
+        offset=(x0, y0),
+    )
+    target = out / f"{bare_name(path)}{'_wcs.fits' if copy else '.wcs'}"
+    if target.exists() and not overwrite:
+        raise SettingError(f"{target}: exists and is kept; use --overwrite, or another --out")
+    if copy:
+        write_solved(path, target, cards, extension=read_header(path).image.index)
+    else:
+        write_wcs(target, cards, exposure.shape)
+    return str(target)
