@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -83,8 +84,13 @@ class Night:
             yield from map(self._make, self.shots)
             return
         with ThreadPoolExecutor(workers) as pool:
-            for start in range(0, len(self.shots), 2 * workers):
-                yield from pool.map(self._make, self.shots[start : start + 2 * workers])
+            ahead: deque[Future[SimulatedFile]] = deque()
+            for shot in self.shots:
+                ahead.append(pool.submit(self._make, shot))
+                if len(ahead) > 2 * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
 
     def frame(self, name: str) -> SimulatedFile:
         """One file by its name."""
