@@ -264,6 +264,7 @@ SECTIONS: dict[str, Callable[[ReportData], str]] = {
     "Error budget": _pictures_only,
     "Zero points": _zero_points,
     "Diagram": _pictures_only,
+    "Light curves": _pictures_only,
     "Stars": _stars,
     "Settings": _settings,
     "Provenance": _provenance,

@@ -30,6 +30,7 @@ def collect_report(
     provenance: Mapping[str, Any],
     skipped: Sequence[tuple[str, str]],
     located: Located,
+    series: bool = False,
 ) -> ReportData:
     """Everything that the report shows, from the products of a run."""
     reference = reduced.lights[reduced.reference].detected.exposure
@@ -59,6 +60,7 @@ def collect_report(
             "Frames": ["frames.ecsv"],
             "Calibration": [f"masters/{m.name}.fits" for m in night.masters.masters],
             "Zero points": ["zeropoints.ecsv"] + (["zeropoint_stars.parquet"] if len(done.residuals) else []),
+            "Light curves": ["lightcurves.parquet", "variability.ecsv"] if series else [],
             "Stars": ["stars.ecsv", "photometry.parquet"],
             "Provenance": ["run.json"],
         },

@@ -43,6 +43,7 @@ from pogson.pipeline.series import (
     series_bands,
     variability_table,
 )
+from pogson.pipeline.series_pictures import draw_series
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.summary import summarize
 from pogson.pipeline.warmup import compile_kernels
@@ -270,6 +271,7 @@ def _draw(work: Work, tables: Tables, progress: Progress) -> pictures.Drawn:
         pictures.draw_errors(tables.photometry[accepted], bands),
         pictures.draw_zero_points(done.residuals, done.zero_points, done.colors),
         pictures.draw_diagrams(done.stars, bands),
+        draw_series(work.series),
     ]
     progress.stage("drawing", len(parts))
     for part in parts:
@@ -305,6 +307,7 @@ def _write(
         provenance,
         work.scan.unread,
         work.located,
+        bool(work.series),
     )
     write_atomic(project.path("report.html"), make_report(report).encode())
     # run.json comes last: where it is, everything is

@@ -1,0 +1,82 @@
+"""The pictures of a series: the target, the stars that vary most, noise against magnitude."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from astropy.table import Row, Table
+
+from pogson.core.columns import LIGHTCURVE
+from pogson.pipeline.report import Picture
+from pogson.pipeline.series import VARIES, Series
+from pogson.plots.lightcurve import plot_folded, plot_light_curve
+from pogson.plots.style import new_figure, to_png
+from pogson.plots.variability import plot_noise
+
+SECTION = "Light curves"
+
+#: variables of each band that are drawn
+FIRST = 4
+
+
+def draw_series(series: Sequence[Series]) -> Iterator[tuple[str, Picture]]:
+    """One picture for the target, the variables and the noise of each band."""
+    for one in series:
+        tag = f"_{one.band}" if len(series) > 1 else ""
+        table = one.variability
+        for row in table[np.asarray(table["role"], str) == "target"]:
+            caption = "The target above, the check star below: what both show is not the target's."
+            yield f"lightcurve_target{tag}.png", _light_curve(one, row, "Target", caption)
+        ranked = table[(np.asarray(table["rank"]) > 0) & (np.asarray(table["excess"], float) > VARIES)]
+        ranked.sort("rank")
+        for row in ranked[:FIRST]:
+            star = int(row["star"])
+            caption = f"It stands {row['excess']:.0f} sigma off the stars of its brightness."
+            yield f"lightcurve_{star}{tag}.png", _light_curve(one, row, f"Rank {row['rank']}", caption)
+            if np.isfinite(row["period"]):
+                yield f"folded_{star}{tag}.png", _folded(one, row)
+        figure = new_figure(8.0, 5.0)
+        plot_noise(table, figure.axes[0])
+        caption = "Scatter of each star and what its errors lead to expect; variables stand above the others."
+        picture = Picture(SECTION, f"Noise and magnitude, band {one.band}", caption, to_png(figure))
+        yield f"variability{tag}.png", picture
+
+
+def _light_curve(series: Series, row: Row, title: str, caption: str) -> Picture:
+    star = int(row["star"])
+    figure = new_figure(8.6, 4.6)
+    plot_light_curve(curve_of(series, star), figure.axes[0], label=f"star {star}")
+    return Picture(SECTION, f"{title}: star {star}, band {series.band}", caption, to_png(figure))
+
+
+def _folded(series: Series, row: Row) -> Picture:
+    star, period = int(row["star"]), float(row["period"])
+    curve = curve_of(series, star)
+    epoch = float(np.nanmin(curve["bjd_tdb"]))
+    figure = new_figure(7.0, 4.2)
+    plot_folded(curve, figure.axes[0], period=period, epoch=epoch)
+    caption = f"Period {period:.6g} d, false-alarm probability {row['fap']:.1g}; the first frame is phase 0."
+    return Picture(SECTION, f"Star {star} folded", caption, to_png(figure))
+
+
+def curve_of(series: Series, star: int) -> Table:
+    """LIGHTCURVE of one star, with the check star's magnitudes beside."""
+    ensemble = series.ensemble
+    curves = ensemble.curves
+    k = curves.row(star)
+    n = len(curves.time)
+    check = (
+        {"check_mag": ensemble.mag[curves.row(ensemble.check)]}
+        if ensemble.check and ensemble.check != star
+        else {}
+    )
+    return LIGHTCURVE.table(
+        star=np.full(n, star),
+        frame=np.asarray(curves.frames["frame"], str),
+        bjd_tdb=curves.time,
+        mag=ensemble.mag[k],
+        mag_err=ensemble.mag_err[k],
+        flags=curves.flags[k],
+        **check,
+    )
