@@ -69,6 +69,7 @@ def test_every_dialect_writes_every_kind_of_frame_in_its_words(dialect):
     [
         ({"dialect": "maxin"}, "night.dialect: no dialect 'maxin'; did you mean 'maxim'?"),
         ({"tells": ["gian"]}, "night.tells: a header cannot tell 'gian'; did you mean 'gain'?"),
+        ({"start": "2024-06-11T12:00:00"}, "14 of 14 light frames look below 5 degrees of altitude"),
         ({"start": "tonight"}, "night.start must be like 2024-06-11T23:40:00"),
     ],
 )

@@ -98,3 +98,6 @@ def test_what_moves_is_where_its_rate_puts_it():
         way = 90.0 / 0.75 * hours
         assert x == pytest.approx(60.0 + way * np.cos(np.radians(40)), abs=0.03)
         assert y == pytest.approx(80.0 + way * np.sin(np.radians(40)), abs=0.03)
+    track = made.tracks
+    assert len(track) == 31 and track["star"][0] == 1
+    assert track["x"][-1] == pytest.approx(made.positions(made.lights[-1].name)[0][0])

@@ -27,6 +27,15 @@ from pogson.simulate.recipe import Detector, Exposures, Recipe
         ({"night": {"exposures": [["g", 60]]}}, "night.exposures[0] must hold band, exptime, n"),
         ({"night": {"exposures": [["g", -60, 1]]}}, "needs an exptime above 0"),
         ({"night": {"exposures": []}}, "night.exposures: no light frame"),
+        ({"sky": {"veils": [[2.0, 1.0, 0.3]]}}, "sky.veils[0]: (2.0, 1.0, 0.3) must end after it begins"),
+        ({"sky": {"veils": [[2.0, 1.0]]}}, "sky.veils[0] must hold begin, end, mags"),
+        ({"telescope": {"profile": "moffet"}}, "telescope.profile must be one of 'moffat', 'gaussian'"),
+        ({"detector": {"bayer": "RGBG"}}, "detector.bayer must be one of '', 'RGGB'"),
+        ({"detector": {"bayer": "RGGB"}}, "night.exposures: a colour mosaic exposes TR, TG, TB at once"),
+        (
+            {"field": {"variables": [{"kind": "transit", "ratio": 0.1, "distance": 1.05}]}},
+            "field.variables[0].distance must be above 1 + ratio = 1.1, got 1.05",
+        ),
         ({"calibration": {"flat_level": 70000}}, "calibration.flat_level: 70000 ADU is above"),
     ],
 )

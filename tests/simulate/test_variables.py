@@ -115,6 +115,7 @@ def test_a_variable_is_an_isolated_star_of_the_brightness_asked_for():
     ("variables", "message"),
     [
         ([{"star": 9999}], "field.variables[0].star: there is no star 9999"),
+        ([{"star": 5}, {"star": 5}], "field.variables[1].star: star 5 varies already"),
         ([{"kind": "nova"}], "field.variables[0].kind must be one of 'sinusoid'"),
         ([{}, {"perod": 3.0}], "no setting 'field.variables[1].perod'; did you mean 'period'?"),
         ([{"period": -1.0}], "field.variables[0].period must be above 0, got -1.0"),

@@ -24,7 +24,7 @@ def write_night(
 ) -> Night:
     """Simulate a night and write it: raw frames, `catalog.csv` and the true tables in `truth/`.
 
-    The tables are stars, frames and, where something varies, variables and light_curves.
+    The tables are stars, frames and, where something varies or moves, variables, light_curves, movers.
 
     Parameters
     ----------
@@ -65,4 +65,6 @@ def write_night(
     if len(night.variables):
         write_table(out / "truth" / "variables.ecsv", night.variables)
         write_table(out / "truth" / "light_curves.ecsv", night.light_curves)
+    if night.recipe.field.movers:
+        write_table(out / "truth" / "movers.ecsv", night.tracks)
     return night

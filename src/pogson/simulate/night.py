@@ -13,6 +13,7 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from pogson.core.errors import SettingError
 from pogson.core.frame import Image
 from pogson.core.time import bjd_tdb
 from pogson.simulate.catalog import make_catalog
@@ -144,6 +145,18 @@ class Night:
         """One row per variable: star, kind, period (days), epoch_bjd_tdb, and the numbers of its shape."""
         return list_variables(self.recipe, self.stars, self.activity.rows, self.lights[0].jd_start)
 
+    @cached_property
+    def tracks(self) -> Table:
+        """One row per moving object and light frame: star, frame, jd_utc, x, y (true, at mid-exposure)."""
+        first = len(self.stars) - len(self.recipe.field.movers)
+        rows = [
+            (self.stars["id"][row], shot.name, shot.jd_utc, float(x[row]), float(y[row]))
+            for shot in self.lights
+            for x, y in (self.positions(shot.name),)
+            for row in range(first, len(self.stars))
+        ]
+        return Table(rows=rows, names=("star", "frame", "jd_utc", "x", "y")) if rows else Table()
+
     def positions(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """True x, y of all stars in a light frame, at the middle of its exposure."""
         shot = self.shots[self.names.index(name)]
@@ -223,14 +236,21 @@ def simulate_night(recipe: Recipe | None = None, table: Table | None = None) -> 
     Raises
     ------
     SettingError
-        For a header dialect that does not exist, a start that is no time, a table without a column, or a
-        variable for which there is no star.
+        For a header dialect that does not exist, a start that is no time or at which the field has set, a
+        table without a column, or a variable for which there is no star.
     """
     recipe = recipe or Recipe()
     check_words(recipe)
     shots = make_schedule(recipe)
     lights = [s for s in shots if s.kind == "light"]
     exptime, middle = (np.array([getattr(s, n) for s in lights]) for n in ("exptime", "jd_utc"))
+    conditions = make_conditions(recipe, [s.band for s in lights], exptime, middle)
+    low = np.count_nonzero(~np.isfinite(conditions.airmass))
+    if low:
+        raise SettingError(
+            f"night.start: {low} of {len(lights)} light frames look below 5 degrees of altitude; "
+            "choose another start, or another field.ra, field.dec"
+        )
     year = 2000.0 + (middle[0] - 2451545.0) / 365.25
     stars = make_stars(recipe, table, year)
     rows = pick_variables(recipe, stars)
@@ -240,7 +260,7 @@ def simulate_night(recipe: Recipe | None = None, table: Table | None = None) -> 
         shots,
         add_movers(recipe, mark_variables(recipe, stars, rows)),
         catalog,
-        make_conditions(recipe, [s.band for s in lights], exptime, middle),
+        conditions,
         make_camera(recipe),
         make_activity(recipe, rows, lights),
     )

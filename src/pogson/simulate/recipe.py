@@ -109,6 +109,15 @@ class Recipe(Section):
                 )
             if not block.exptime > 0 or block.n < 1:
                 raise SettingError(f"night.exposures: {tuple(block)} needs an exptime above 0 and n from 1")
+        for i, veil in enumerate(self.sky.veils):
+            if not (veil.end > veil.begin and veil.mags >= 0):
+                raise SettingError(f"sky.veils[{i}]: {tuple(veil)} must end after it begins, with mag from 0")
+        for i, v in enumerate(self.field.variables):
+            if v.kind in ("eclipsing", "transit") and v.distance <= 1.0 + v.ratio:
+                raise SettingError(
+                    f"field.variables[{i}].distance must be above 1 + ratio = {1.0 + v.ratio:g}, "
+                    f"got {v.distance:g}"
+                )
         if self.detector.bayer and any(block.band != "TG" for block in self.night.exposures):
             raise SettingError("night.exposures: a colour mosaic exposes TR, TG, TB at once: name TG")
         if self.detector.gain * self.calibration.flat_level > self.detector.full_well:

@@ -156,6 +156,8 @@ def _find(recipe: Recipe, stars: Table, variable: Variable, taken: list[int], wh
         rows = np.flatnonzero(np.asarray(stars["id"]) == variable.star)
         if len(rows) == 0:
             raise SettingError(f"{where}.star: there is no star {variable.star}")
+        if int(rows[0]) in taken:
+            raise SettingError(f"{where}.star: star {variable.star} varies already; name another")
         return int(rows[0])
     band = recipe.exposed[0]
     mag = np.asarray(stars[f"mag_{band}"])
