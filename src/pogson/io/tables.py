@@ -17,10 +17,10 @@ _META = b"pogson"
 
 
 def write_table(path: str | Path, table: Table) -> Path:
-    """Write a table as ECSV, Parquet or CSV, by its suffix.
+    """Write a table as ECSV, Parquet, CSV or Arrow, by its suffix.
 
     The file appears whole or not at all. Units, descriptions and meta (numbers, words, and lists
-    of them) are kept in ECSV and Parquet; CSV holds only names and values.
+    of them) are kept in ECSV, Parquet and Arrow; CSV holds only names and values.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def write_table(path: str | Path, table: Table) -> Path:
         If the suffix is another one, or the file cannot be written.
     """
     path = Path(path)
-    writers = {".ecsv": _write_ecsv, ".parquet": _write_parquet, ".csv": _write_csv}
+    writers = {".ecsv": _write_ecsv, ".parquet": _write_parquet, ".csv": _write_csv, ".arrow": _write_arrow}
     if path.suffix not in writers:
         raise FileError(f"{path}: tables are written as .ecsv, .parquet or .csv; change the suffix")
     try:
@@ -68,7 +68,7 @@ def read_table(path: str | Path) -> Table:
     path = Path(path)
     if not path.is_file():
         raise FileError(f"{path}: no such file")
-    readers = {".ecsv": _read_ecsv, ".parquet": _read_parquet, ".csv": _read_csv}
+    readers = {".ecsv": _read_ecsv, ".parquet": _read_parquet, ".csv": _read_csv, ".arrow": _read_arrow}
     if path.suffix not in readers:
         raise FileError(f"{path}: tables are read from .ecsv, .parquet or .csv")
     try:
@@ -133,6 +133,22 @@ def _write_csv(path: Path, table: Table) -> None:
     from pyarrow import csv
 
     csv.write_csv(_arrow(table), path, csv.WriteOptions(quoting_style="needed"))
+
+
+def _write_arrow(path: Path, table: Table) -> None:
+    """Not packed: the fastest to write and to read."""
+    from pyarrow import ipc
+
+    arrow = _arrow(table)
+    with ipc.new_file(path, arrow.schema) as file:
+        file.write_table(arrow)
+
+
+def _read_arrow(path: Path) -> Table:
+    from pyarrow import ipc
+
+    with ipc.open_file(path) as file:
+        return _from_arrow(file.read_all())
 
 
 def _read_csv(path: Path) -> Table:

@@ -42,7 +42,7 @@ class Cache:
 
     def get(self, key: str) -> Table | None:
         """The table kept under a key; None where there is none, or a damaged one."""
-        path = self.folder / f"{key}.parquet"
+        path = self.folder / f"{key}.arrow"
         try:
             return read_table(path) if path.exists() else None
         except FileError:
@@ -52,7 +52,7 @@ class Cache:
         """Keep a table, with facts as its meta."""
         kept = table.copy(copy_data=False)
         kept.meta = {"facts": json.dumps(to_plain(facts))}
-        write_table(self.folder / f"{key}.parquet", kept)
+        write_table(self.folder / f"{key}.arrow", kept)
 
     @staticmethod
     def facts(table: Table) -> dict[str, Any]:
