@@ -229,6 +229,7 @@ def write_wcs(target: str | Path, cards: Mapping[str, Any], shape: tuple[int, in
     """
     from astropy.io import fits
 
-    header = fits.Header(dict(cards))
+    header = fits.Header()
+    header.update(dict(cards))
     header["IMAGEW"], header["IMAGEH"] = shape[1], shape[0]
     write_atomic(target, lambda file: fits.PrimaryHDU(header=header).writeto(file))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from statistics import median
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -13,6 +14,7 @@ from astropy.table import Table
 from pogson.core.errors import MatchError
 from pogson.core.frame import Exposure
 from pogson.io.wcs import read_wcs
+from pogson.pipeline.solve import hints_of, solve_by
 from pogson.steps.match.astrometry import Solution, solve_field
 
 
@@ -47,7 +49,7 @@ def epoch_of(jd_utc: Sequence[float]) -> float:
 
 
 def locate_field(field: Table, catalog: Table | None, exposure: Exposure) -> Located:
-    """Solve the field by the catalogue; without one, take the header's WCS as it is, unproven."""
+    """Solve the field by the catalogue, else by Tycho-2; else take the header's WCS as it is, unproven."""
     notes: tuple[str, ...] = ()
     if catalog is not None:
         try:
@@ -57,13 +59,30 @@ def locate_field(field: Table, catalog: Table | None, exposure: Exposure) -> Loc
             )
             return Located(solved, words, solution.pixel_scale, solution)
         except MatchError as error:
-            notes = (f"no plate solution: {error}",)
+            notes = (f"no plate solution by the catalogue: {error}",)
+    try:
+        solution = solve_by(field, exposure, hints_of(exposure), far=False)
+        parts = (f"{solution.n} stars of Tycho-2, rms {solution.rms:.2f} arcsec, from {solution.source}",)
+        words = "; ".join(parts + solution.notes)
+        # the catalogue did not prove the place, but its stars have theirs: it may still calibrate
+        return Located(_with_places(field, solution.wcs), words, solution.pixel_scale, solution, notes)
+    except MatchError as error:
+        said = f"no plate solution by Tycho-2: {error}"
     wcs = read_wcs(exposure.cards) if exposure.cards else None
     if wcs is None:
-        return Located(
-            field, "none: no catalogue and no WCS in the header", exposure.pixel_scale, None, notes
-        )
+        words = "none: no WCS in the header, and no catalogue to prove one"
+        return Located(field, words, exposure.pixel_scale, None, notes or (said,))
+    return Located(
+        _with_places(field, wcs),
+        "the header's WCS, not proven by a catalogue",
+        exposure.pixel_scale,
+        None,
+        notes,
+    )
+
+
+def _with_places(field: Table, wcs: Any) -> Table:
     found = field.copy()
     found["ra"], found["dec"] = wcs.all_pix2world(np.asarray(field["x"]), np.asarray(field["y"]), 0)
     found["ra"].unit = found["dec"].unit = "deg"
-    return Located(found, "the header's WCS, not proven by a catalogue", exposure.pixel_scale, None, notes)
+    return found

@@ -96,7 +96,7 @@ def solve_by(
     catalog : Table, optional
         CATALOG.
     far : bool
-        Search all scales and about the pointing, too: takes seconds.
+        Search about the pointing, too: takes a second.
 
     Raises
     ------

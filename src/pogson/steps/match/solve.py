@@ -128,7 +128,7 @@ def solve_stars(
     scale_tolerance : float
         How far the scale of the hint may be off at first.
     search : float
-        Radius of the spiral; 0 leaves out what takes long: spiral, and the whole sky at another scale.
+        Largest radius of the spiral; it makes 12 turns at most.
     blind : bool
         Go on where the hint leads nowhere.
 
@@ -212,7 +212,7 @@ def _attempts(
     if sky is not None:
         if isfinite(hint.scale):
             yield _noted(_anywhere(job, sky, 0.9 * hint.scale, 1.1 * hint.scale), hint)
-        if search > 0 or not isfinite(hint.scale):
+        else:
             yield _noted(_anywhere(job, sky, 1e-3, inf), hint)
     if hint.place and isfinite(hint.scale) and search > 0:
         step = 0.9 * hint.scale * side

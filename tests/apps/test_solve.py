@@ -1,0 +1,110 @@
+"""`pogson solve`: frames of the real sky are found, and the WCS that is written is right for others."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from pogson.io.fits import write_raw
+from pogson.io.tycho2 import tycho2_stars
+from pogson.steps.match.tangent import to_plane
+
+NX, NY, RA, DEC, SCALE, ANGLE = 700, 500, 83.0, 22.0, 7.0, 30.0
+
+
+@pytest.fixture(scope="module")
+def sky_frame(tmp_path_factory):
+    """A frame with Tycho-2's stars at 7 arcsec/px, 0.4 deg from where its header points."""
+    rng = np.random.default_rng(1)
+    ra, dec, mag = tycho2_stars(RA, DEC, 1.5)
+    t = np.radians(ANGLE)
+    turn = np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]]) @ np.diag([-1.0, 1.0])
+    xy = to_plane(ra, dec, RA, DEC) @ turn.T * 3600 / SCALE + [(NX - 1) / 2, (NY - 1) / 2]
+    y, x = np.mgrid[:NY, :NX]
+    image = rng.normal(1000, 8, (NY, NX))
+    for (sx, sy), m in zip(xy, mag, strict=True):
+        if -5 < sx < NX + 5 and -5 < sy < NY + 5:
+            peak = min(3e4, 10 ** (-0.4 * (m - 20)))
+            image += peak * np.exp(-((x - sx) ** 2 + (y - sy) ** 2) / (2 * 1.4**2))
+    path = tmp_path_factory.mktemp("sky") / "sky.fits"
+    cards = {"IMAGETYP": "Light Frame", "EXPTIME": 60.0, "OBJECT": "somewhere", "GAIN": 1.5}
+    cards |= {"RA": RA + 0.4, "DEC": DEC + 0.1, "XPIXSZ": 9.0, "FOCALLEN": 9.0 * 206.265 / (1.03 * SCALE)}
+    write_raw(path, np.clip(image, 0, 65535).astype(np.uint16), cards)
+    return path, xy, ra, dec
+
+
+@pytest.mark.filterwarnings("ignore:The WCS transformation has more axes")
+def test_a_frame_without_wcs_is_found_and_its_header_fits_other_programs(pogson, sky_frame, tmp_path):
+    path, xy, ra, dec = sky_frame
+    answer = pogson("solve", path, "--out", tmp_path)
+    assert answer.code == 0, answer.err
+    assert "of Tycho-2" in answer.out and "7.000" in answer.out and "not mirrored" in answer.out
+    header = fits.getheader(tmp_path / "sky.wcs")
+    world = WCS(header)
+    one_based = world.all_world2pix(ra, dec, 1)
+    near = ((xy > 0) & (xy < [NX, NY])).all(1)
+    # FITS counts from 1: whoever reads it so finds the stars one pixel on
+    assert np.median(np.abs(one_based[0] - (xy[:, 0] + 1))[near]) < 0.05
+    assert np.median(np.abs(one_based[1] - (xy[:, 1] + 1))[near]) < 0.05
+    assert header["RADESYS"] == "ICRS" and 0 < header["CRDER1"] < 1 / 3600
+    assert header["WCSNSTAR"] > 20 and header["WCSODDS"] > 13.8 and header["IMAGEW"] == NX
+
+
+def test_a_copy_keeps_every_pixel_and_every_other_card(pogson, sky_frame, tmp_path):
+    path, xy, ra, dec = sky_frame
+    before = path.read_bytes()
+    assert pogson("solve", path, "--out", tmp_path, "--copy").code == 0
+    assert path.read_bytes() == before
+    with fits.open(path) as old, fits.open(tmp_path / "sky_wcs.fits") as new:
+        assert np.array_equal(old[0].data, new[0].data)
+        assert all(new[0].header[key] == old[0].header[key] for key in old[0].header if key)
+        x, y = WCS(new[0].header).all_world2pix(ra, dec, 0)
+    assert np.median(np.hypot(x - xy[:, 0], y - xy[:, 1])) < 0.1
+    assert "exists and is kept; use --overwrite" in pogson("solve", path, "--out", tmp_path, "--copy").err
+    again = pogson("solve", tmp_path / "sky_wcs.fits", "--out", tmp_path)
+    assert again.code == 0 and "from the header's WCS" in again.out
+
+
+def test_a_run_without_a_catalogue_proves_its_coordinates(pogson, sky_frame, tmp_path):
+    from pogson.io.tables import read_table
+
+    path, *_ = sky_frame
+    answer = pogson("run", path.parent, "--out", tmp_path / "out", "--quiet")
+    assert answer.code == 0, answer.err
+    assert "stars of Tycho-2, rms" in answer.out
+    stars = read_table(tmp_path / "out" / "stars.ecsv")
+    assert np.isfinite(stars["ra"]).all() and abs(np.median(stars["dec"]) - DEC) < 0.2
+
+
+def test_hints_of_the_command_line_win_over_the_header(pogson, sky_frame):
+    path, *_ = sky_frame
+    answer = pogson("solve", path, "--ra", RA, "--dec", DEC, "--scale", SCALE * 2.5)
+    assert answer.code == 0
+    assert "note      the pixel scale is 7, not 17.5 arcsec/px" in answer.out.replace("7.000", "7")
+
+
+def test_frames_that_cannot_be_solved_are_one_line_each(pogson, sky_frame, tmp_path):
+    rng = np.random.default_rng(2)
+    write_raw(tmp_path / "noise.fits", rng.normal(1000, 9, (300, 300)).astype(np.uint16), {"EXPTIME": 5.0})
+    answer = pogson("solve", tmp_path / "noise.fits", tmp_path / "none.fits")
+    assert answer.code == 1
+    lines = answer.err.strip().splitlines()
+    assert len(lines) == 2
+    assert "noise.fits: not solved with Tycho-2: only" in lines[0] and "6 are needed" in lines[0]
+    assert "none.fits" in lines[1]
+    both = pogson("solve", sky_frame[0], tmp_path / "noise.fits")
+    assert both.code == 3 and "centre" in both.out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--ra", "10"], "--ra and --dec go together"),
+        (["--ra", "10", "--dec", "95"], "-90 to 90"),
+        (["--scale", "0"], "above 0"),
+        (["--copy"], "--copy needs --out"),
+    ],
+)
+def test_impossible_options_are_wrong_use(pogson, sky_frame, options, words):
+    answer = pogson("solve", sky_frame[0], *options)
+    assert answer.code == 2 and words in answer.line

@@ -1,0 +1,58 @@
+"""Real frames are found by the stars that come with the package."""
+
+import numpy as np
+import pytest
+
+from pogson.io.tycho2 import tycho2_stars
+from pogson.io.wcs import read_wcs
+from pogson.pipeline.api import open_frame
+from pogson.pipeline.settings import Settings
+from pogson.pipeline.solve import hints_of, solve_by
+from pogson.steps.detect.find import detect_stars
+
+
+def solved(path):
+    frame = open_frame(str(path), Settings())
+    return frame, solve_by(detect_stars(frame), frame.exposure, hints_of(frame.exposure))
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "least", "rms"),
+    [
+        ("hatp32_transit/HATP-32171220013343.FITS.gz", 5.164, 30, 0.8),  # no WCS, pointing 0.2 deg off
+        ("oddities/neossat_toi2248.fits", 2.993, 7, 0.8),  # a WCS that must be refused
+        ("oddities/unsolved.fits", 10.31, 100, 1.7),
+    ],
+)
+def test_a_frame_without_a_wcs_is_found(real_data, name, scale, least, rms):
+    _, found = solved(real_data / name)
+    assert abs(found.pixel_scale / scale - 1) < 0.002
+    assert found.n >= least and found.rms < rms and found.chance < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "off"),
+    [
+        ("lco_reduced/ogg0m404-kb82-20170816-0333-e91.fits.fz", 6, 0.5),
+        ("detection_reference/NGC6819-DSS-r.fits", 10, 0.5),
+        ("oddities/solved.fits.fz", 100, 1.3),
+    ],
+)
+def test_a_solution_fits_the_catalogue_better_than_the_header_does(real_data, name, least, off):
+    frame = open_frame(str(real_data / name), Settings())
+    stars = detect_stars(frame)
+    found = solve_by(stars, frame.exposure, hints_of(frame.exposure))
+    assert found.n >= least and found.rms < off
+    header = read_wcs(frame.exposure.cards)
+    ra, dec = found.wcs.all_pix2world(stars["x"], stars["y"], 0)
+    own = median_distance(ra, dec)
+    other = median_distance(*header.all_pix2world(stars["x"], stars["y"], 0))
+    assert own < 1.5 and own <= other
+
+
+def median_distance(ra, dec):
+    """Of the catalogue's stars that have a detection within 40 arcsec, arcsec."""
+    a, d, _ = tycho2_stars(float(np.median(ra)), float(np.median(dec)), float(np.ptp(dec)) / 2)
+    cos = np.cos(np.radians(np.median(dec)))
+    away = np.array([np.hypot((ra - p) * cos, dec - q).min() * 3600 for p, q in zip(a, d, strict=True)])
+    return float(np.median(away[away < 40]))
