@@ -191,6 +191,40 @@ def test_all_combinations_of_twenty_of_forty_need_not_be_tried():
     np.testing.assert_array_equal(rows, [0, 1, 3, 4, 6, 7, 8, 9])
 
 
+def test_a_frame_through_thick_cloud_is_not_too_bright():
+    """A mean of logarithms of faint fluxes, weighted by them, is: only what came out bright counts."""
+    off, wrong = [], []
+    for seed in range(12):
+        curves, _, loss = series(stars=60, frames=60, clouds=0.0, seed=seed)
+        rng = np.random.default_rng(seed)
+        dark = rng.choice(60, 4, replace=False)
+        light = curves.flux[:, dark] * 60 * 10 ** (-0.4 * 3.5)
+        counts = light + rng.normal(0, np.sqrt(light + 300.0**2))
+        curves.flux[:, dark] = counts / 60
+        curves.flux_err[:, dark] = np.sqrt(np.maximum(counts, 0) + 300.0**2) / 60
+        found = compare_ensemble(curves, comparisons=range(1, 61))
+        clear = np.delete(np.arange(60), dark)
+        zero = np.median((found.frame_mag - loss)[clear])
+        off.append((found.frame_mag[dark] - loss[dark] - 3.5 - zero) / found.frame_mag_err[dark])
+        star = np.nanmedian(-2.5 * np.log10(curves.flux[:, clear]) - loss[clear], axis=1)
+        good = curves.flux[:, dark] > 3 * curves.flux_err[:, dark]
+        w = np.where(good, (curves.flux / curves.flux_err)[:, dark] ** 2, 0.0)
+        mag = -2.5 * np.log10(np.where(good, curves.flux[:, dark], 1.0)) - star[:, None]
+        naive = (w * mag).sum(0) / w.sum(0)
+        wrong.append((naive - loss[dark] - 3.5) / found.frame_mag_err[dark])
+    assert abs(np.mean(off)) < 0.3
+    assert np.std(off) == pytest.approx(1.0, abs=0.25)
+    assert np.mean(wrong) < -0.5
+
+
+def test_a_satellite_over_one_star_does_not_choose_the_number_of_stars():
+    curves, _, _ = series(stars=40, frames=160)
+    many = len(compare_ensemble(curves).members)
+    curves.flux[20, 25] *= 30.0
+    curves.flux_err[20, 25] *= 5.0
+    assert len(compare_ensemble(curves).members) >= 0.8 * many
+
+
 def test_the_order_of_the_stars_changes_nothing():
     curves, _, _ = series()
     turned = dataclasses.replace(

@@ -91,6 +91,33 @@ def test_a_satellite_does_not_make_a_variable_but_is_seen_in_the_global_noise():
     assert np.flatnonzero(wild[0]).tolist() == [5], "a flare of two points stays"
 
 
+def test_a_few_frames_through_thick_cloud_hide_no_variable():
+    """They would make the whole of every star's standard deviation, expected and measured."""
+    curves, _, _ = series(stars=200, frames=200)
+    rng = np.random.default_rng(8)
+    curves.flux[50] *= 10 ** (-0.4 * 0.02 * np.sin(np.arange(200) / 20))
+    for k in (30, 31, 90):
+        light = np.maximum(curves.flux[:, k], 1.0) * 60 * 10 ** (-0.4 * 4.0)
+        counts = light + rng.normal(0, np.sqrt(light + 300.0**2))
+        curves.flux[:, k] = counts / 60
+        curves.flux_err[:, k] = np.sqrt(np.maximum(counts, 0) + 300.0**2) / 60
+    table = measure_variability(compare_ensemble(curves))
+    assert table["rank"][50] == 1
+    assert table["excess"][50] > 10
+    constant = (table["star"] != 51) & (table["expected_rms"] < 1.0857 / 20)
+    assert np.median((table["rms"] / table["expected_rms"])[constant]) == pytest.approx(1.0, abs=0.03)
+
+
+def test_faint_stars_are_no_variables_because_their_magnitudes_are_not_normal():
+    rng = np.random.default_rng(9)
+    curves, _, _ = series(stars=300, frames=150)
+    light = np.full((200, 150), 60.0 * 6)
+    faint = light + rng.normal(0, 100.0, light.shape)
+    curves.flux[100:], curves.flux_err[100:] = faint / 60, 100.0 / 60
+    table = measure_variability(compare_ensemble(curves), max_unusable=0.5)
+    assert np.nanmax(table["excess"]) < 4.5
+
+
 def test_quality_counts_faults_and_variation_is_none():
     curves, _, _ = series(stars=60, frames=200)
     curves.flux[5] *= 10 ** (-0.4 * 0.1 * np.sin(np.arange(200) / 40))

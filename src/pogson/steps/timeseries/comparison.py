@@ -12,13 +12,11 @@ from scipy.spatial import cKDTree
 from pogson.core.errors import NightError
 from pogson.core.flags import SPOILED, Star
 from pogson.core.lightcurves import LightCurves
-from pogson.steps.timeseries.leastsquares import Solution, solve_ensemble
+from pogson.steps.timeseries.leastsquares import POGSON, Solution, linear_magnitudes, solve_ensemble
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-
-POGSON = 2.5 / np.log(10.0)
 
 #: numbers of comparison stars that are tried
 LADDER = (3, 5, 10, 20, 40, 80, 150, 300)
@@ -39,6 +37,12 @@ def magnitudes(curves: LightCurves, rows: Ints, good: Mask) -> tuple[Values, Val
     flux = np.where(good, curves.flux[rows], 1.0)
     err = np.where(good, curves.flux_err[rows], 1.0)
     return -2.5 * np.log10(flux), (POGSON * err / flux) ** 2
+
+
+def unspoiled_fluxes(curves: LightCurves, rows: Ints) -> tuple[Values, Values]:
+    """Fluxes of some stars and their errors, down to negative ones; NaN where spoiled."""
+    fine = (curves.flags[rows] & SPOILED) == 0
+    return np.where(fine, curves.flux[rows], np.nan), curves.flux_err[rows]
 
 
 def find_near(stars: Table, first: float, second: float, *, within: float, sky: bool = False) -> list[int]:
@@ -108,7 +112,7 @@ def score_comparisons(
     rows = _candidates(curves, coverage, snr, [target, *exclude], min_snr, min_coverage)
     rows = rows[np.argsort(-snr[rows], kind="stable")][: 2 * most]
     mag, var = magnitudes(curves, rows, good[rows])
-    first = solve_ensemble(mag, var, good[rows], clip=clip, turns=8)
+    first = solve_ensemble(mag, var, good[rows], clip=clip, turns=8, fluxes=unspoiled_fluxes(curves, rows))
     size = np.array([np.median(v[g]) for v, g in zip(first.away_var, good[rows], strict=True)])
     at = int(np.flatnonzero(np.asarray(curves.stars["id"]) == target)[0]) if target else -1
     neighbor = _neighbor_light(curves, good)[rows]
@@ -134,8 +138,8 @@ def choose_number(curves: LightCurves, ranked: Sequence[int], *, most: int, clip
 
     Every other block of the night gives stars' magnitudes and weights, the blocks between them judge: the
     scatter of the first 30 stars against the ensemble, each left out of it, in units of their own errors.
-    The largest number that is not clearly worse than the best (half a percent and two standard errors)
-    is taken: an ensemble of many stars outlives the loss of some.
+    The best number is taken, or a larger one that is as good to a thousandth: an ensemble of many stars
+    outlives the loss of some.
 
     Parameters
     ----------
@@ -158,15 +162,17 @@ def choose_number(curves: LightCurves, ranked: Sequence[int], *, most: int, clip
     block = np.arange(n_frames) * BLOCKS // n_frames
     known = block % 2 == 0
     good = usable_points(curves)[rows]
-    mag, var = magnitudes(curves, rows, good)
+    fluxes = unspoiled_fluxes(curves, rows)
+    whole = solve_ensemble(*magnitudes(curves, rows, good), good, clip=clip, turns=5, fluxes=fluxes)
+    mag, var, good = linear_magnitudes(*fluxes, whole.star, whole.frame)
+    good &= whole.w > 0.0  # what no ensemble would use must not judge one
     worth = np.array([_held_out(mag, var, good, known, n, len(judges), clip) for n in tried])
     known_to_all = np.isfinite(worth).all(0)
     if not known_to_all.any():
         return top
     worth = np.log(worth[:, known_to_all])
-    worse = worth - worth[int(np.argmin(worth.mean(1)))]
-    doubt = 2.0 * worse.std(1) / np.sqrt(worse.shape[1])
-    return max(n for n, w, d in zip(tried, worse.mean(1), doubt, strict=True) if w <= max(0.005, float(d)))
+    mean = worth.mean(1)
+    return max(n for n, value in zip(tried, mean, strict=True) if value <= mean.min() + 0.001)
 
 
 def best_of_brightest(mag: Values, good: Mask, *, brightest: int = 40, keep: int = 20) -> Ints:

@@ -13,14 +13,14 @@ from pogson.core.errors import NightError, SettingError
 from pogson.core.lightcurves import LightCurves
 from pogson.core.units import Fraction, Sigma
 from pogson.steps.timeseries.comparison import (
-    POGSON,
     best_of_brightest,
     choose_number,
     magnitudes,
     score_comparisons,
+    unspoiled_fluxes,
     usable_points,
 )
-from pogson.steps.timeseries.leastsquares import Solution, plain_ensemble, solve_ensemble
+from pogson.steps.timeseries.leastsquares import POGSON, Solution, plain_ensemble, solve_ensemble
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -153,7 +153,7 @@ def compare_ensemble(
     if method == METHODS[1]:
         solution = plain_ensemble(mag, var, good[rows])
     else:
-        solution = solve_ensemble(mag, var, good[rows], clip=clip)
+        solution = solve_ensemble(mag, var, good[rows], clip=clip, fluxes=unspoiled_fluxes(curves, rows))
     scores["used"] = np.isin(np.asarray(scores["star"]), np.asarray(curves.stars["id"])[rows])
     made = apply_ensemble(curves, solution, rows)
     return replace(made, comparisons=scores, target=target, check=check)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+POGSON = 2.5 / np.log(10.0)
+
 #: variance that stands for "no other star was there"
 NOTHING = 1e6
 
@@ -40,7 +42,15 @@ class Solution:
         return share
 
 
-def solve_ensemble(mag: Values, var: Values, good: Mask, *, clip: float, turns: int = 25) -> Solution:
+def solve_ensemble(
+    mag: Values,
+    var: Values,
+    good: Mask,
+    *,
+    clip: float,
+    turns: int = 25,
+    fluxes: tuple[Values, Values] | None = None,
+) -> Solution:
     """Minimise ``sum w (m[s, e] - m[s] - f[e])^2`` with ``w = 1 / (var + scatter[s]^2)``.
 
     The scatter of a star comes from its residuals against the others, and gives the weights of the
@@ -57,13 +67,23 @@ def solve_ensemble(mag: Values, var: Values, good: Mask, *, clip: float, turns: 
         Limit for single points, in errors.
     turns : int
         Most turns.
+    fluxes : tuple of two (s, n), optional
+        Fluxes and errors, NaN where not to be used. They take the place of the magnitudes after the first
+        turn, linear about what the stars and frames predict: the logarithm of a faint flux, weighted by
+        that flux, is too bright on average, and those below zero have none.
     """
     mag, var = np.where(good, mag, 0.0), np.where(good, var, 1.0)
-    used = good
     scatter = _first_scatter(mag, var, good)
+    used = good
+    if fluxes is not None:
+        star, frame, _ = _solve(mag, np.where(used, 1.0 / (var + scatter[:, None] ** 2), 0.0))
+        mag, var, good = linear_magnitudes(*fluxes, star, frame)
+        used = good
     for _ in range(turns):
         w = np.where(used, 1.0 / (var + scatter[:, None] ** 2), 0.0)
         star, frame, _ = _solve(mag, w)
+        if fluxes is not None:
+            mag, var, good = linear_magnitudes(*fluxes, star, frame)
         away, away_var = _without_itself(mag - star[:, None] - np.nan_to_num(frame), w, var)
         before, scatter = scatter, extra_scatter(away, away_var, used)
         used = good & (np.abs(away) <= clip * np.sqrt(away_var + scatter[:, None] ** 2))
@@ -75,9 +95,17 @@ def solve_ensemble(mag: Values, var: Values, good: Mask, *, clip: float, turns: 
     alone = away_var >= NOTHING
     total = np.where(frame_var > 0.0, w.sum(0), 1.0)
     more = 1.0 / np.where(alone, 1.0, total - w) - 1.0 / total
-    return Solution(
-        star, frame, frame_var, scatter, w, away, away_var, np.where(alone, np.nan, frame_var + more)
-    )
+    others_var = np.where(alone, np.nan, frame_var + more)
+    return Solution(star, frame, frame_var, scatter, w, away, away_var, others_var)
+
+
+def linear_magnitudes(flux: Values, err: Values, star: Values, frame: Values) -> tuple[Values, Values, Mask]:
+    """Magnitudes linear in the flux about the predicted one, their variances, and where there are any."""
+    predicted = star[:, None] + frame
+    light = 10.0 ** (-0.4 * np.nan_to_num(predicted))
+    good = np.isfinite(flux) & (err > 0.0) & np.isfinite(predicted)
+    mag = np.where(good, predicted - POGSON * (np.nan_to_num(flux) / light - 1.0), 0.0)
+    return mag, np.where(good, (POGSON * np.where(good, err, 1.0) / light) ** 2, 1.0), good
 
 
 def extra_scatter(residual: Values, var: Values, good: Mask) -> Values:

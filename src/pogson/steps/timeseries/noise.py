@@ -91,7 +91,7 @@ def isolated_outliers(mag: Values, err: Values, *, limit: float = 5.0) -> Mask:
     some = good.any(1)
     center = np.full(len(mag), np.nan)
     center[some] = np.nanmedian(mag[some], 1)
-    size = np.fmax(err, 1.4826 * _row_median(np.abs(mag - center[:, None]))[:, None])
+    size = np.fmax(err, 1.4826 * row_median(np.abs(mag - center[:, None]))[:, None])
     with np.errstate(invalid="ignore"):
         off = (mag - center[:, None]) / size
         before, after = np.empty_like(off), np.empty_like(off)
@@ -101,7 +101,8 @@ def isolated_outliers(mag: Values, err: Values, *, limit: float = 5.0) -> Mask:
         return good & (np.abs(off) > limit) & ~same
 
 
-def _row_median(values: Values) -> Values:
+def row_median(values: Values) -> Values:
+    """Median of each row; NaN where there is nothing."""
     some = np.isfinite(values).any(1)
     out = np.full(len(values), np.nan)
     out[some] = np.nanmedian(values[some], 1)

@@ -20,6 +20,7 @@ from pogson.steps.timeseries.noise import (
     isolated_outliers,
     local_noise,
     red_noise_factor,
+    row_median,
     standard_deviation,
     weighted_mean,
 )
@@ -38,9 +39,11 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     """Mean magnitude, noise and indices of variability of every star, and its rank.
 
     A star's rank comes from `excess`: how far the logarithm of rms / expected rms is above that of the
-    stars of its brightness, in units of their spread, red noise of the night included. Stars with light of
-    neighbours, at the edge, or saturated in over 5 % of their points follow after all others; those with a
-    quality of -1 have no rank (0).
+    stars of its brightness, in units of their spread, red noise of the night included. It is taken from the
+    fluxes: magnitudes of faint stars are not normally distributed. Stars with light of neighbours, at
+    the edge, or saturated in over 5 % of their points follow after all others; those with a quality of
+    -1 have no rank (0). Points whose error is over 3 times the star's median one, in frames through thick
+    cloud, count in the global noise only.
 
     `quality` is -1 where more than `max_unusable` of the frames have no usable point. Else it is the
     number of faults of these four: over 5 % of the points unusable; local noise over 1.3 times the
@@ -69,14 +72,15 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     usable = np.isfinite(ensemble.mag) & ((curves.flags & SPOILED) == 0)
     mag, err = np.where(usable, ensemble.mag, np.nan), np.where(usable, ensemble.mag_err, np.nan)
     wild = isolated_outliers(mag, err)
-    calm = np.where(wild, np.nan, mag)
+    # a few frames through thick cloud would make the whole of a standard deviation
+    calm = np.where(wild | (err > 3.0 * row_median(err)[:, None]), np.nan, mag)
     n = usable.sum(1)
     # of the fluxes: a mean of magnitudes, weighted, prefers the points that came out bright
     steady = np.isfinite(calm)
     flux = weighted_mean(np.where(steady, curves.flux, np.nan), curves.flux_err)
     mean = -2.5 * np.log10(np.where(flux > 0.0, flux, np.nan))
     rms = standard_deviation(calm)
-    expected = _quadratic_mean(np.where(wild, np.nan, err))
+    expected = _quadratic_mean(np.where(np.isfinite(calm), err, np.nan))
     local = local_noise(calm, window=local_window)
     doubt = _doubtful(curves.flags, usable)
     frames = max(mag.shape[1], 1)
@@ -85,7 +89,7 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     with np.errstate(invalid="ignore"):
         faults = faults + (local > 1.3 * expected)
     quality = np.where(unusable > max_unusable, -1, faults)
-    excess = stand_off(mean, rms, expected, n, quality >= 0)
+    excess = stand_off(mean, *_scatter_of_flux(ensemble, calm), n, quality >= 0)
     nothing = np.full(len(n), np.nan)
     return VARIABILITY.table(
         star=np.array(curves.stars["id"], np.int64),  # its own: the table may be sorted
@@ -144,6 +148,15 @@ def stand_off(mag: Values, rms: Values, expected: Values, n: NDArray[np.int64], 
     white = 1.0 / np.sqrt(2.0 * n[known])
     excess[known] = (ratio[known] - middle[at]) / np.maximum(spread[at], white)
     return excess
+
+
+def _scatter_of_flux(ensemble: Ensemble, calm: Values) -> tuple[Values, Values]:
+    """Standard deviation of the fluxes, and the expected one, where the magnitude is calm or none."""
+    curves = ensemble.curves
+    known = np.isfinite(calm) | (~np.isfinite(ensemble.mag) & ((curves.flags & SPOILED) == 0))
+    known &= np.isfinite(curves.flux) & ~(curves.flux_err > 3.0 * row_median(curves.flux_err)[:, None])
+    flux, err = np.where(known, curves.flux, np.nan), np.where(known, curves.flux_err, np.nan)
+    return standard_deviation(flux), _quadratic_mean(err)
 
 
 def _rank(excess: Values, doubt: NDArray[np.int64], quality: NDArray[np.int64]) -> NDArray[np.int64]:
