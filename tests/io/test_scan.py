@@ -110,7 +110,7 @@ def test_folders_that_are_none_are_refused(tmp_path, night):
 
 def test_a_folder_of_damaged_files_tells_the_first_reason(tmp_path):
     (tmp_path / "a.fits").write_bytes(b"")
-    with pytest.raises(NightError, match="the first: is empty"):
+    with pytest.raises(NightError, match="the first: a.fits: is empty"):
         scan_folder(tmp_path)
 
 

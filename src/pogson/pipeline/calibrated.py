@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import nan
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from pogson.steps.match.crossmatch import crossmatch
 from pogson.steps.standardize.apply import standardize
 from pogson.steps.standardize.transparency import measure_transparency
 from pogson.steps.standardize.zeropoint import ColorTerm, ZeroPoints, fit_zero_points
+
+#: mag: aperture corrections of one night differ at least by so much from frame to frame
+LEAST_SPREAD = 0.005
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,7 @@ def calibrate_magnitudes(
     measured = [m for m in reduced.lights if m.photometry is not None]
     tables = [_with_facts(m) for m in measured]
     relative = measure_transparency(tables) if tables else Table()
-    transparency = {
-        m.detected.exposure.path: (float(row["transparency"]), float(row["transparency_err"]))
-        for m, row in zip(measured, relative, strict=True)
-    }
+    transparency = _transparency(reduced.lights, measured, relative, settings)
     verdicts = judge_frames(_metrics(reduced.lights, transparency), **settings.of("judge"))
     accepted = frozenset(
         m.detected.exposure.path for m, v in zip(reduced.lights, verdicts, strict=True) if v.accepted
@@ -104,6 +104,56 @@ def calibrate_magnitudes(
         matched,
         (*notes, *_strangers(reduced.lights, settings)),
     )
+
+
+def _transparency(
+    lights: Sequence[Measured], measured: Sequence[Measured], relative: Table, settings: Settings
+) -> dict[str, tuple[float, float]]:
+    """Transparency of each frame, and its error; 1 is the best frame of the band that is fit to be used."""
+    unscaled = {
+        m.detected.exposure.path: (float(row["transparency"]), float(row["transparency_err"]))
+        for m, row in zip(measured, relative, strict=True)
+    }
+    # a trailed frame loses light from its apertures, and gets too much of it put back
+    shapes = judge_frames(_metrics(lights, {}), **settings.of("judge"))
+    best: dict[str, float] = {}
+    for light, verdict in zip(lights, shapes, strict=True):
+        exposure = light.detected.exposure
+        value = unscaled.get(exposure.path, (nan, nan))[0]
+        if verdict.accepted and value > best.get(exposure.band, 0.0):
+            best[exposure.band] = value
+    scale = {m.detected.exposure.path: best.get(m.detected.exposure.band, 1.0) for m in measured}
+    return {path: (value / scale[path], err / scale[path]) for path, (value, err) in unscaled.items()}
+
+
+def fill_corrections(lights: Sequence[Measured]) -> tuple[Measured, ...]:
+    """Give a frame without an aperture correction of its own the usual one of its band.
+
+    Apertures follow the seeing, so frames of a night lose nearly the same share of the light. The scatter
+    of the others is the error; a zero point must not jump where one frame had no star fit for its own.
+    """
+    filled = []
+    for light in lights:
+        growth = light.growth
+        if growth is None or np.isfinite(growth.correction):
+            filled.append(light)
+            continue
+        known = [
+            other.growth
+            for other in lights
+            if other.growth is not None
+            and np.isfinite(other.growth.correction)
+            and other.detected.exposure.band == light.detected.exposure.band
+        ]
+        if known:
+            values = np.array([g.correction for g in known])
+            usual = float(np.median(values))
+            spread = 1.4826 * float(np.median(np.abs(values - usual)))
+            error = float(np.hypot(max(spread, LEAST_SPREAD), np.median([g.correction_err for g in known])))
+            reason = f"aperture correction of {len(known)} other frames of the band"
+            growth = replace(growth, correction=usual, correction_err=error, reason=reason)
+        filled.append(replace(light, growth=growth))
+    return tuple(filled)
 
 
 def _strangers(lights: Sequence[Measured], settings: Settings) -> list[str]:

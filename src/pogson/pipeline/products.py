@@ -128,6 +128,9 @@ def _facts(exposure: Exposure) -> dict[str, Any]:
 
 def _light_row(light: Measured, verdict: Verdict, transparency: tuple[float, float]) -> dict[str, Any]:
     detected, growth, transform = light.detected, light.growth, light.transform
+    remarks = [*verdict.reasons]
+    if verdict.accepted:
+        remarks += [*detected.exposure.notes, *([growth.reason] if growth and growth.reason else [])]
     row = _facts(detected.exposure) | {
         "unit": detected.unit,
         "sky": detected.sky,
@@ -140,7 +143,7 @@ def _light_row(light: Measured, verdict: Verdict, transparency: tuple[float, flo
         "masters": ", ".join(detected.masters),
         "missing": ", ".join(detected.missing),
         "accepted": verdict.accepted,
-        "reasons": "; ".join([*verdict.reasons, *(detected.exposure.notes if verdict.accepted else ())]),
+        "reasons": "; ".join(remarks),
     }
     if growth is not None:
         row |= {

@@ -23,7 +23,7 @@ from pogson.io.tables import write_table
 from pogson.pipeline import pictures
 from pogson.pipeline.api import need_lights, write_masters
 from pogson.pipeline.cache import Cache, to_plain
-from pogson.pipeline.calibrated import Calibrated, calibrate_magnitudes
+from pogson.pipeline.calibrated import Calibrated, calibrate_magnitudes, fill_corrections
 from pogson.pipeline.coordinates import Located, locate_field
 from pogson.pipeline.night import Night, prepare_night
 from pogson.pipeline.products import file_name, observed_bands
@@ -172,6 +172,7 @@ def run(
             )
         with clock.time("magnitudes"):
             shown.stage("zero points", 1)
+            reduced = replace(reduced, lights=fill_corrections(reduced.lights))
             done = calibrate_magnitudes(reduced, located, stars, chosen)
             shown.advance()
         with clock.time("light curves"):

@@ -25,6 +25,7 @@ from pogson.pipeline.night import Night, prepare_night
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.warmup import compile_kernels
 from pogson.pipeline.workers import Failure, Progress, Silent, count_workers, map_frames
+from pogson.steps.calibrate.collection import Masters
 from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.calibrate.rows import RowCalibrator
 from pogson.steps.detect.find import detect_stars
@@ -140,6 +141,7 @@ def stack_night(
     looks : int
         Single frames to keep, for pictures.
     progress : Progress, optional
+        Whoever shows how far things are.
 
     Raises
     ------
@@ -151,11 +153,12 @@ def stack_night(
     target = None if out is None else _writable(out)
     scan, failures = _scan(sources, chosen)
     compile_kernels(shown)
-    night, lost = _prepare(scan, band, mix, workers, shown)
+    blind = aligned and sky == "none" and not scaled
+    night, lost = _prepare(scan, band, mix, workers, shown, blind)
     failures += [*lost, *night.failures]
     beside = target.parent if target else Path()
     with Scratch(beside) as scratch:
-        shop = _Shop(night, chosen, scratch, memory, aligned and sky == "none" and not scaled, options)
+        shop = _Shop(night, chosen, scratch, memory, blind, options)
         for quick in (sky != "map", False):
             shop.quick, lost = quick, []
             frames = shop.survey_all(workers, shown, lost)
@@ -175,7 +178,8 @@ def stack_night(
         stack = coadd(layers, shape, memory=memory, each=_threads(workers, shown), **options)
         order = [best, *(i for i in range(len(frames)) if i != best)][:looks]
         single = {
-            frames[i].exposure.path: coadd([layers[i]], shape, method="mean", resample="shift").data for i in order
+            frames[i].exposure.path: coadd([layers[i]], shape, method="mean", resample="shift").data
+            for i in order
         }
     done = _finish(stack, frames, layers, scales, best, failures, target, options, sky)
     return replace(done, looks=single)
@@ -194,14 +198,23 @@ def _scan(sources: str | Path | Sequence[str | Path], settings: Settings) -> tup
     items = [sources] if isinstance(sources, (str, Path)) else list(sources)
     if len(items) == 1 and Path(items[0]).is_dir():
         scan = scan_folder(items[0], overrides=settings.facts)
+        # a stack is no frame of the night
+        singles = (e for e in scan.exposures if not (e.reduced and "COMBMETH" in read_header(e.path).header))
+        scan = replace(scan, exposures=tuple(singles))
         unread = [(path, reason) for path, reason in scan.skipped if Path(path).is_file()]
-        return scan, [Failure(path, f"{path}: {reason}") for path, reason in unread if path.endswith((".fits", ".fit", ".fts"))]
+        return scan, [
+            Failure(path, f"{path}: {reason}")
+            for path, reason in unread
+            if path.endswith((".fits", ".fit", ".fts"))
+        ]
     exposures, failures = [], []
     for item in items:
         try:
             exposure = exposure_of(read_header(item), settings.facts)
             if exposure.kind in ("bias", "dark", "flat"):
-                failures.append(Failure(str(item), f"{item}: is a {exposure.kind} frame: left out of the stack"))
+                failures.append(
+                    Failure(str(item), f"{item}: is a {exposure.kind} frame: left out of the stack")
+                )
             else:
                 exposures.append(replace(exposure, kind="light"))
         except PogsonError as error:
@@ -210,7 +223,7 @@ def _scan(sources: str | Path | Sequence[str | Path], settings: Settings) -> tup
 
 
 def _prepare(
-    scan: Scan, band: str, mix: bool, workers: int, progress: Progress
+    scan: Scan, band: str, mix: bool, workers: int, progress: Progress, blind: bool
 ) -> tuple[Night, list[Failure]]:
     """The night with the light frames that are to be stacked.
 
@@ -248,6 +261,8 @@ def _prepare(
     ]
     wanted = {e.path for e in lights} - {e.path for e in odd}
     kept = [e for e in scan.exposures if e.kind != "light" or e.path in wanted]
+    if blind and all(e.kind == "light" and e.gain > 0 and e.read_noise >= 0 for e in kept):
+        return Night(tuple(kept), (), {}, Masters()), failures  # nothing to measure, nothing to correct
     night = prepare_night(replace(scan, exposures=tuple(kept)), workers=workers, progress=progress)
     return night, failures
 
@@ -256,7 +271,13 @@ class _Shop:
     """Reads, calibrates and searches the frames; sees that their pixels do not fill the memory."""
 
     def __init__(
-        self, night: Night, settings: Settings, scratch: Scratch, memory: float, blind: bool, options: dict[str, Any]
+        self,
+        night: Night,
+        settings: Settings,
+        scratch: Scratch,
+        memory: float,
+        blind: bool,
+        options: dict[str, Any],
     ) -> None:
         self.night, self.settings, self.scratch, self.blind = night, settings, scratch, blind
         self.quick = False
@@ -277,22 +298,30 @@ class _Shop:
         """
         lights = self.night.lights
         found = map_frames(
-            self.survey, lights, name=lambda e: e.path, stage="finding stars", workers=workers, progress=progress
+            self.survey,
+            lights,
+            name=lambda e: e.path,
+            stage="finding stars",
+            workers=workers,
+            progress=progress,
         )
         failures += [o.failure for o in found if o.failure]
         frames = [o.result for o in found if o.result is not None]
         if not frames:
-            raise NightError(f"no frame left to stack: {failures[-1].reason if failures else 'none was given'}")
+            raise NightError(
+                f"no frame left to stack: {failures[-1].reason if failures else 'none was given'}"
+            )
         return frames
 
     def survey(self, exposure: Exposure) -> Surveyed:
         """The stars of a frame; in its middle rows alone, where these hold enough of them."""
-        if self.quick and exposure.shape[0] * exposure.shape[1] > 1.3 * WINDOW and not self.blind:
-            rows = self._by_rows(exposure)
-            found = None if rows is None else self._glance(exposure, rows)
-            if found is not None:
-                return found
+        if self.blind or (self.quick and exposure.shape[0] * exposure.shape[1] > 1.3 * WINDOW):
+            calibrator = self._by_rows(exposure)
+            glanced = None if calibrator is None else self._glance(exposure, calibrator)
+            if glanced is not None:
+                return glanced
         wrote = exposure.reduced and "VAR" in read_header(exposure.path).planes
+        rows: Rows | None
         if wrote:
             frame, rows = read_frame(exposure.path), calibrated_rows(exposure.path)
             frame = replace(frame, exposure=replace(frame.exposure, kind="light"))
@@ -318,7 +347,10 @@ class _Shop:
         if plane is None or raw is None or raw.mask is not None or not raw.swapped:
             return None
         given = self.settings.of("calibrate")
-        names = {"temperature_tolerance": "temperature_tolerance", "dark_exptime_tolerance": "exptime_tolerance"}
+        names = {
+            "temperature_tolerance": "temperature_tolerance",
+            "dark_exptime_tolerance": "exptime_tolerance",
+        }
         tolerances = {names[k]: v for k, v in given.items() if k in names}
         return RowCalibrator(raw, self.night.masters, plane.rows, self.buffers, **tolerances)
 
@@ -333,10 +365,14 @@ class _Shop:
         if not rows.known_gain:
             return None
         ny, nx = rows.shape
+        if self.blind:
+            noise = float(np.sqrt(np.median(rows(ny // 2, min(ny // 2 + 64, ny))[1])))
+            if not noise > 0:
+                return None
+            return Surveyed(exposure, Table(), Table(), nan, None, rows, rows.shape, "electron", noise)
         half = min(WINDOW // nx, ny) // 2
         top = ny // 2 - half
-        planes = tuple(plane.copy() for plane in rows(top, top + 2 * half))
-        middle = Frame(planes[0], planes[1], planes[2], exposure)
+        middle = _frame_of([rows(top, top + 2 * half)], exposure)
         if not np.isfinite(middle.data).any() or np.ptp(middle.data) == 0:
             return None
         try:
@@ -348,8 +384,9 @@ class _Shop:
         stars["y"] += top
         fluxes["y"] += top
         centers = [int((i + 0.5) * ny / STRIPS) for i in range(STRIPS)]
-        parts = [tuple(plane.copy() for plane in rows(y - 32, y + 32)) for y in centers]
-        strips = Frame(*(np.concatenate([part[k] for part in parts]) for k in range(3)), exposure)
+        # what is given by rows is overwritten by the next rows
+        parts = [[plane.copy() for plane in rows(y - 32, y + 32)] for y in centers]
+        strips = _frame_of(parts, exposure)
         sky = replace(estimate_sky(strips, box=64), shape=rows.shape)
         noise = float(np.sqrt(np.median(strips.variance[::4, ::4])))
         return Surveyed(exposure, stars, fluxes, fwhm, sky, rows, rows.shape, "electron", noise)
@@ -358,7 +395,9 @@ class _Shop:
         stars = detect_stars(frame, **{"brightest": STARS, **self.settings.of("detect")})
         if len(stars) < 3:
             reason = "saturated or empty" if not len(stars) else f"only {len(stars)} star(s)"
-            raise FrameError(f"{frame.exposure.path}: no stars to align it by ({reason}): left out of the stack")
+            raise FrameError(
+                f"{frame.exposure.path}: no stars to align it by ({reason}): left out of the stack"
+            )
         fwhm, sky = stars.meta["psf"].fwhm, stars.meta.pop("sky")
         fwhm = fwhm if isfinite(fwhm) and fwhm > 0 else stars.meta["fwhm"]
         timed = replace(frame, exposure=replace(frame.exposure, exptime=1.0))
@@ -371,6 +410,12 @@ class _Shop:
             return self.scratch.keep(f"{id(frame)}-{len(frame.exposure.path)}.raw", frame)
         data, variance, mask = frame.data, frame.variance, frame.mask
         return lambda y0, y1: (data[y0:y1], variance[y0:y1], mask[y0:y1])
+
+
+def _frame_of(parts: Sequence[Sequence[Any]], exposure: Exposure) -> Frame:
+    """Strips of data, variance and mask, one above the other, as a frame of their own."""
+    data, variance, mask = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    return Frame(data, variance, mask, exposure)
 
 
 def _noise(frame: Surveyed) -> float:
@@ -411,7 +456,7 @@ def _maps(frames: list[Surveyed], best: int, mix: bool) -> tuple[list[Transform 
             try:
                 found = match_stars(frame.stars, frames[best].stars, guess=guess)
                 if abs(found.scale - 1.0) > SAME_SCALE and not mix:
-                    reason = f"its pixels are 1/{found.scale:.3f} as large as the reference frame's; left out (--mix takes it in)"
+                    reason = f"its pixels are 1/{found.scale:.3f} as large as the reference's; left out (--mix takes it)"
                     failures.append(Failure(frame.exposure.path, f"{frame.exposure.path}: {reason}"))
                     found = None
             except MatchError as error:
@@ -422,17 +467,28 @@ def _maps(frames: list[Surveyed], best: int, mix: bool) -> tuple[list[Transform 
 
 
 def _scale(
-    frames: list[Surveyed], transforms: list[Transform | None], best: int, wanted: bool, failures: list[Failure]
+    frames: list[Surveyed],
+    transforms: list[Transform | None],
+    best: int,
+    wanted: bool,
+    failures: list[Failure],
 ) -> tuple[list[Surveyed], list[Transform], list[Scale], int]:
     """Flux scales of the frames that could be aligned; a frame without one is left out."""
     kept: list[tuple[Surveyed, Transform, Scale]] = []
     reference, place = frames[best], 0
-    widest = max((f.fwhm for f, t in zip(frames, transforms, strict=True) if t is not None and isfinite(f.fwhm)), default=nan)
+    widest = max(
+        (f.fwhm for f, t in zip(frames, transforms, strict=True) if t is not None and isfinite(f.fwhm)),
+        default=nan,
+    )
     for i, (frame, transform) in enumerate(zip(frames, transforms, strict=True)):
         if transform is None:
             continue
         try:
-            scale = Scale(1.0) if i == best or not wanted else _scale_of(frame, reference, transform, APERTURE * widest)
+            scale = (
+                Scale(1.0)
+                if i == best or not wanted
+                else _scale_of(frame, reference, transform, APERTURE * widest)
+            )
         except FrameError as error:
             failures.append(Failure(frame.exposure.path, f"{frame.exposure.path}: left out: {error}"))
             continue
@@ -460,10 +516,14 @@ def _at_radius(fluxes: Table, radius: float) -> Table:
     if not radii:
         return fluxes
     k = int(np.argmin(np.abs(np.log(np.asarray(radii) / radius)))) + 1
-    return Table({"flux": fluxes[f"flux_r{k}"], "flux_err": fluxes[f"flux_r{k}_err"], "flags": fluxes["flags"]})
+    return Table(
+        {"flux": fluxes[f"flux_r{k}"], "flux_err": fluxes[f"flux_r{k}_err"], "flags": fluxes["flags"]}
+    )
 
 
-def _follow(transform: Transform, frame: Surveyed, frames: list[Surveyed], rate: float, angle: float) -> Transform:
+def _follow(
+    transform: Transform, frame: Surveyed, frames: list[Surveyed], rate: float, angle: float
+) -> Transform:
     """The map that keeps a moving target in its place at the mean of the times."""
     if rate == 0.0:
         return transform
@@ -502,7 +562,9 @@ def _finish(
     exposures = [f.exposure for f in frames]
     unit = frames[best].unit
     effective = combine_exposures(exposures, [s.value for s in scales], stack.weights, best, unit)
-    frame = Frame(stack.data, stack.variance, stack.mask, effective.exposure, unit=unit, correlation=stack.correlation)
+    frame = Frame(
+        stack.data, stack.variance, stack.mask, effective.exposure, unit=unit, correlation=stack.correlation
+    )
     inputs = Table(
         {
             "path": [e.path for e in exposures],

@@ -14,6 +14,7 @@ from pogson.plots.stack import blink_gif, figure_stack
 from pogson.plots.style import to_png
 from pogson.steps.detect.sky import estimate_sky
 
+
 def describe_stack(result: StackResult, out: str) -> list[str]:
     """Lines for a person: every input, and what the stack is worth."""
     stack, effective, inputs = result.stack, result.effective, result.inputs
@@ -36,8 +37,10 @@ def describe_stack(result: StackResult, out: str) -> list[str]:
         f"wide sums {stack.correlation:.3f} times noisier than single pixels tell"
     )
     gain = single / (deep * stack.correlation)
-    lines.append(f"deeper than one frame by {gain:.2f} ({sqrt(len(inputs)):.2f} for equal frames); "
-                 f"{100.0 * stack.rejected.sum() / max(stack.coverage.sum(), 1):.3f} % of values rejected")
+    lines.append(
+        f"deeper than one frame by {gain:.2f} ({sqrt(len(inputs)):.2f} for equal frames); "
+        f"{100.0 * stack.rejected.sum() / max(stack.coverage.sum(), 1):.3f} % of values rejected"
+    )
     return lines
 
 

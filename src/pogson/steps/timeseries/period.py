@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace, field
 from math import nan, pi, sqrt
 from typing import Annotated
 
@@ -118,7 +118,10 @@ def find_period(
     n = int(np.clip(oversample * span * (1.0 / low - 1.0 / high) * (3 if method == "box" else 1), 50, MOST))
     frequency = np.linspace(1.0 / high, 1.0 / low, n)
     search = {"sine": _sine, "box": _box, "string": _string}[method]
-    return search(t, m, err, frequency, span)
+    # squares of Julian dates would leave no digits for their differences
+    middle = float(t.mean())
+    found = search(t - middle, m, err, frequency, span)
+    return replace(found, epoch=found.epoch + middle)
 
 
 def find_periods(
