@@ -36,7 +36,7 @@ class Plane:
         """
         target = np.empty((y1 - y0, self.shape[1]), self.dtype) if out is None else out
         start = self.offset + y0 * self.shape[1] * self.dtype.itemsize
-        view = memoryview(target).cast("B")
+        view = target.data.cast("B")
         with in_words(self.path, "cannot be read"):
             while view:
                 got = os.preadv(self._file, [view], start)

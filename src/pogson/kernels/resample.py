@@ -17,7 +17,9 @@ def level_rows(data, variance, mask, exclude, y0, x0, mesh, step, scale, values,
     Parameters
     ----------
     data, variance : float32 (my, mx)
+        Rows of the frame.
     mask : uint16 (my, mx)
+        Their flags.
     exclude : uint16
         Bits of pixels that must not be used.
     y0 : int
@@ -84,8 +86,8 @@ def _sky_row(mesh, at, step, knots, level):
         return
     nx = level.shape[0]
     for i in range(kx - 1):
-        first = min(int(math.ceil(i * step)), nx)
-        stop = nx if i == kx - 2 else min(int(math.ceil((i + 1) * step)), nx)
+        first = min(math.ceil(i * step), nx)
+        stop = nx if i == kx - 2 else min(math.ceil((i + 1) * step), nx)
         rise = np.float32((knots[i + 1] - knots[i]) / step)
         base = np.float32(knots[i] + rise * (first - i * step))
         here = level[first:stop]
@@ -179,8 +181,8 @@ def resample_rows(values, spread, y0, matrix, first_row, kind, out, out_spread):
 def _nearest_row(values, spread, u, v, matrix, area, out, out_spread):
     my, mx = values.shape
     for x in range(out.shape[0]):
-        i = int(math.floor(matrix[0, 0] * x + u + 0.5))
-        j = int(math.floor(matrix[1, 0] * x + v + 0.5))
+        i = math.floor(matrix[0, 0] * x + u + 0.5)
+        j = math.floor(matrix[1, 0] * x + v + 0.5)
         if 0 <= i < mx and 0 <= j < my:
             out[x] = area * values[j, i]
             out_spread[x] = area * area * spread[j, i]
@@ -196,7 +198,7 @@ def _bilinear_row(values, spread, u, v, matrix, area, out, out_spread):
     x = 0
     while x < nx:
         p, q = u + du * x, v + dv * x
-        i, j = int(math.floor(p)), int(math.floor(q))
+        i, j = math.floor(p), math.floor(q)
         f, g = p - i, q - j
         size = min(_run(f, du), _run(g, dv), nx - x)
         first = max(x, -i)
@@ -242,7 +244,7 @@ def _kernel_row(values, spread, u, v, matrix, area, table, n, out, out_spread):
     before = n // 2 - 1
     for x in range(out.shape[0]):
         p, q = matrix[0, 0] * x + u, matrix[1, 0] * x + v
-        i, j = int(math.floor(p)), int(math.floor(q))
+        i, j = math.floor(p), math.floor(q)
         _look_up(table, p - i, n, wx)
         _look_up(table, q - j, n, wy)
         i -= before
@@ -295,8 +297,8 @@ def carry_bits(mask, wanted, y0, matrix, first_row, values, bits):
         for x in range(nx):
             if values[r, x] != values[r, x]:
                 continue
-            i = int(math.floor(matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]))
-            j = int(math.floor(matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2])) - y0
+            i = math.floor(matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2])
+            j = math.floor(matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]) - y0
             for q in range(max(j, 0), min(j + 2, my)):
                 for p in range(max(i, 0), min(i + 2, mx)):
                     bits[r, x] |= mask[q, p] & wanted

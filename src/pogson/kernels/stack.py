@@ -78,7 +78,7 @@ def order_statistics(values, spread, pairs, low, high, lower, upper, mean, noise
 def trimmed(there, low, high):
     """How many of the lowest and highest of so many values are left out: one always stays."""
     spare = max(low + high + 1 - there, 0)
-    a = max(low - spare // 2, 0)
+    a = min(max(low - spare // 2, 0), max(there - 1, 0))
     b = max(min(high, there - 1 - a), 0)
     return a, b
 
@@ -108,6 +108,7 @@ def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, g
     kappa : float
         Limit, sigma.
     slope : float
+        Tolerated share of the step to a neighbour.
     grow : float
         Share of the limits that holds beside a rejected value; 1 and more for no difference.
     """
@@ -115,7 +116,7 @@ def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, g
     k2 = np.float32(kappa * kappa)
     zero, nan = np.float32(0.0), np.float32(np.nan)
     center, extra = np.empty(m, np.float32), np.empty(m, np.float32)
-    hits = np.empty(max(n * m // 16, 64) if grow < 1.0 else 0, np.int64)
+    hits = np.empty(n * m if grow < 1.0 else 0, np.int64)
     found = 0
     begin, end = rim * nx, m - rim * nx
     for start in range(begin, end, _CHUNK):
@@ -167,6 +168,7 @@ def weighted_mean(values, spread, weights, edge, data, variance, used):
     values, spread : float32 (n, m + 2 edge)
         NaN where a frame has no value; variance of each value.
     weights : float64 (n,)
+        Of the frames.
     edge : int
         Pixels before and after the m pixels that are wanted.
     data, variance : float32 (m,)

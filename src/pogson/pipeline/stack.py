@@ -46,6 +46,7 @@ WINDOW = 2_000_000  # pixels in the middle rows of a large frame that are search
 ENOUGH = 120  # unspoiled stars in them
 STRIPS = 9  # parts of such a frame whose sky is looked at
 NIGHT_GAP = 0.5  # days without a frame between two nights
+UNKNOWN = Scale(nan, nan)
 SAME_SCALE = 0.02  # frames whose pixels differ by more were taken otherwise
 
 
@@ -78,6 +79,8 @@ class StackResult:
         One row per frame: path, weight, scale, scale_err, n_stars, fwhm, sky, noise, dx, dy, rotation.
     failures : tuple of Failure
         Frames that were left out, and why.
+    check : Scale
+        Flux of the scale stars in the stack over that in the reference frame: 1 within its error.
     looks : mapping of path to float32 (ny, nx)
         Single frames in the stack's grid and scale, the reference first; as many as were asked for.
     """
@@ -87,6 +90,7 @@ class StackResult:
     effective: Effective
     inputs: Table
     failures: tuple[Failure, ...]
+    check: Scale = UNKNOWN
     looks: dict[str, Image] = field(default_factory=dict)
 
     @property
@@ -133,7 +137,7 @@ def stack_night(
     sky : str
         Taken off each frame: none, constant, plane or map.
     rate, angle : float
-        Follow a target that moves by so many pixels per hour, in the direction of so many degrees from x to y.
+        Follow a target that moves by so many pixels per hour, so many degrees from x towards y.
     memory : float
         Gigabytes that the frames' pixels may fill, whatever their number.
     workers : int
@@ -242,7 +246,8 @@ def _prepare(
     if not mix:
         if len(bands) > 1 and not band:
             raise NightError(
-                f"frames of {len(bands)} bands ({', '.join(bands)}): choose one with --band, or say --mix to combine all"
+                f"frames of {len(bands)} bands ({', '.join(bands)}): choose one with --band, "
+                "or say --mix to combine all"
             )
         times = np.sort([e.jd_utc for e in lights if isfinite(e.jd_utc)])
         nights = int(np.sum(np.diff(times) > NIGHT_GAP)) + 1
@@ -456,7 +461,8 @@ def _maps(frames: list[Surveyed], best: int, mix: bool) -> tuple[list[Transform 
             try:
                 found = match_stars(frame.stars, frames[best].stars, guess=guess)
                 if abs(found.scale - 1.0) > SAME_SCALE and not mix:
-                    reason = f"its pixels are 1/{found.scale:.3f} as large as the reference's; left out (--mix takes it)"
+                    reason = f"its pixels are 1/{found.scale:.3f} as large as the reference's"
+                    reason += "; left out (--mix takes it in)"
                     failures.append(Failure(frame.exposure.path, f"{frame.exposure.path}: {reason}"))
                     found = None
             except MatchError as error:
@@ -584,7 +590,22 @@ def _finish(
     if target is not None:
         cards = _cards(stack, effective, inputs, best, options, sky)
         write_frame(target, frame, cards, planes={"COVERAGE": stack.coverage, "REJECTED": stack.rejected})
-    return StackResult(stack, frame, effective, inputs, tuple(failures))
+    return StackResult(stack, frame, effective, inputs, tuple(failures), _check(frame, frames[best]))
+
+
+def _check(stack: Frame, reference: Surveyed) -> Scale:
+    """The scale stars, measured on the stack."""
+    stars = reference.fluxes
+    if not len(stars):
+        return UNKNOWN
+    field = Table({"id": stars["star"], "x": stars["x"], "y": stars["y"], "flux": stars["flux"]})
+    timed = replace(stack, exposure=replace(stack.exposure, exptime=1.0))
+    how = {"fwhm": reference.fwhm, "radius": APERTURE, "radii": stars.meta["radii"]}
+    radius = 1.5 * APERTURE * reference.fwhm
+    try:
+        return fit_scale(_at_radius(measure_aperture(timed, field, **how), radius), _at_radius(stars, radius))
+    except FrameError:
+        return UNKNOWN
 
 
 def _cards(

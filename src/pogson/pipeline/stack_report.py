@@ -19,23 +19,27 @@ def describe_stack(result: StackResult, out: str) -> list[str]:
     """Lines for a person: every input, and what the stack is worth."""
     stack, effective, inputs = result.stack, result.effective, result.inputs
     lines = [f"{'frame':28s} weight   scale             stars   fwhm     dx       dy    turn"]
-    for r in inputs:
-        lines.append(
-            f"{Path(r['path']).name[:28]:28s} {r['weight']:.4f}  {r['scale']:.4f} +- {r['scale_err']:.4f} {r['n_stars']:6d}"
-            f"  {r['fwhm']:5.2f} {r['dx']:8.2f} {r['dy']:8.2f} {r['rotation']:7.3f}"
-        )
+    lines += [
+        f"{Path(r['path']).name[:28]:28s} {r['weight']:.4f}  {r['scale']:.4f} +- {r['scale_err']:.4f} "
+        f"{r['n_stars']:6d}  {r['fwhm']:5.2f} {r['dx']:8.2f} {r['dy']:8.2f} {r['rotation']:7.3f}"
+        for r in inputs
+    ]
     lines += [f"left out: {f.reason}" for f in result.failures]
     single, deep = float(np.median(inputs["noise"] / inputs["scale"])), blank_noise(result.frame)
     full = np.median(stack.coverage)
+    expected = float(np.sqrt(np.nanpercentile(stack.variance, 10)))
     lines.append(
         f"{out}: {len(inputs)} frames ({full:.0f} at the median pixel), {effective.total:.0f} s, worth "
         f"{effective.time:.0f} s of {Path(inputs.meta['reference']).name}"
     )
     lines.append(
-        f"median pixel {np.nanmedian(stack.data):.2f}, noise {deep:.2f} (expected {np.sqrt(np.nanpercentile(stack.variance, 10)):.2f}; "
+        f"median pixel {np.nanmedian(stack.data):.2f}, noise {deep:.2f} (expected {expected:.2f}; "
         f"one frame {single:.2f}); "
         f"wide sums {stack.correlation:.3f} times noisier than single pixels tell"
     )
+    check = result.check
+    if check.n:
+        lines.append(f"{check.n} stars: flux over that in the reference {check.value:.4f} +- {check.err:.4f}")
     gain = single / (deep * stack.correlation)
     lines.append(
         f"deeper than one frame by {gain:.2f} ({sqrt(len(inputs)):.2f} for equal frames); "

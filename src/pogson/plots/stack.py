@@ -32,8 +32,17 @@ def figure_stack(single: Pixels, stack: Pixels) -> Figure:
     for column, (name, data) in enumerate((("one frame", single), ("stack", stack))):
         for row, part in enumerate((shrink(data), data[corner])):
             ax = figure.axes[2 * row + column]
-            ax.imshow(stretch(part, low, high), cmap="gray_r", origin="lower", vmin=0, vmax=1, interpolation="nearest")
-            ax.set_title(name if row == 0 else f"{name}, {part.shape[1]} x {part.shape[0]} pixels of it", loc="left")
+            ax.imshow(
+                stretch(part, low, high),
+                cmap="gray_r",
+                origin="lower",
+                vmin=0,
+                vmax=1,
+                interpolation="nearest",
+            )
+            ax.set_title(
+                name if row == 0 else f"{name}, {part.shape[1]} x {part.shape[0]} pixels of it", loc="left"
+            )
             ax.set_axis_off()
     return figure
 
@@ -58,7 +67,9 @@ def blink_gif(frames: Sequence[Pixels], names: Sequence[str], *, seconds: float 
         ImageDraw.Draw(picture).text((6, 6), name, fill=0)
         pictures.append(picture)
     file = BytesIO()
-    pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=int(1000 * seconds), loop=0)
+    pictures[0].save(
+        file, "GIF", save_all=True, append_images=pictures[1:], duration=int(1000 * seconds), loop=0
+    )
     return file.getvalue()
 
 

@@ -24,7 +24,9 @@ from pogson.apps.cli.progress import TerminalProgress
 )
 @click.option("--rate", type=float, default=0.0, metavar="PX", help="Follow a target: pixels per hour ...")
 @click.option("--angle", type=float, default=0.0, metavar="DEG", help="... in this direction, from x to y.")
-@click.option("--pictures", metavar="DIR", help="Folder for a picture of frame and stack, and a blink of frames.")
+@click.option(
+    "--pictures", metavar="DIR", help="Folder for a picture of frame and stack, and a blink of frames."
+)
 @click.option(
     "--memory",
     type=click.FloatRange(0.0, min_open=True),
@@ -57,10 +59,10 @@ def command(
 ) -> int:
     """Align, scale and combine FRAMES: a folder (a night), or the files.
 
-    A raw night is calibrated with its own masters first. The stack is a frame: `pogson detect` and `pogson
-    measure` work on it, and its error bars are right. The file holds the image, VAR, MASK, COVERAGE (frames at
-    each pixel) and REJECTED (how many of them were outliers); its header tells the effective exposure, time,
-    gain and read noise, and each input with its weight.
+    A raw night is calibrated with its own masters first. The stack is a frame: `pogson detect` and
+    `pogson measure` work on it, and its error bars are right. The file holds the image, VAR, MASK, COVERAGE
+    (frames at each pixel) and REJECTED (how many of them were outliers); its header tells the effective
+    exposure, time, gain and read noise, and each input with its weight.
     """
     settings = read_options(config, words, given)
     with TerminalProgress(quiet) as progress:

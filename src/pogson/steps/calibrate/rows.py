@@ -16,7 +16,7 @@ from pogson.steps.calibrate.collection import Masters
 from pogson.steps.calibrate.correct import _planes
 from pogson.steps.calibrate.overscan import converter_step, overscan_level, useful_section
 
-#: stored rows y0 to y1 (stop excluded), big-endian int16 seen as uint16; written to the array where one is given
+#: stored rows y0 to y1 (stop excluded), big-endian int16 seen as uint16, written to the array
 StoredRows = Callable[[int, int, NDArray[np.uint16]], NDArray[Any]]
 
 

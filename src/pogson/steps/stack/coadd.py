@@ -74,11 +74,13 @@ def coadd(
     Parameters
     ----------
     layers : sequence of Layer
+        The frames.
     shape : tuple of int
         Rows and columns of the result.
     method : str
         robust: weighted mean without outliers and what is beside them, tolerant where stars are steep;
-        kappa_sigma: without outliers, alike everywhere; weighted_mean, mean, median, or minmax: mean without the extremes.
+        kappa_sigma: without outliers, alike everywhere; weighted_mean, mean, median;
+        minmax: mean without the extremes.
     resample : str
         bilinear, bicubic, lanczos3, nearest, or shift (whole pixels, no turning).
     kappa : float
@@ -124,7 +126,9 @@ def coadd(
     )
     row = len(layers) * nx * 8.0
     rows = int(min(max(_CACHE / row, 16.0), max(memory * 1e9 / row / 6.0, 1.0), ny))
-    for _ in each(lambda band: plan.combine(out, *band), [(y, min(y + rows, ny)) for y in range(0, ny, rows)]):
+    for _ in each(
+        lambda band: plan.combine(out, *band), [(y, min(y + rows, ny)) for y in range(0, ny, rows)]
+    ):
         pass
     return out
 
@@ -150,7 +154,9 @@ class _Plan:
         if resample not in KINDS:
             raise SettingError(f"resample must be one of {', '.join(KINDS)}, got {resample!r}")
         if not kappa > 0 or not slope >= 0 or min(low, high) < 0:
-            raise SettingError("kappa must be above 0; slope, reject_low and reject_high must not be negative")
+            raise SettingError(
+                "kappa must be above 0; slope, reject_low and reject_high must not be negative"
+            )
         if method == "minmax" and low + high >= len(layers):
             raise SettingError(
                 f"minmax leaves out {low} + {high} of {len(layers)} frames: none is left; "
@@ -158,7 +164,9 @@ class _Plan:
             )
         for layer in layers:
             if not (layer.scale > 0 and layer.scale < inf and layer.noise > 0):
-                raise FrameError(f"a frame of scale {layer.scale:g} and noise {layer.noise:g} cannot be combined")
+                raise FrameError(
+                    f"a frame of scale {layer.scale:g} and noise {layer.noise:g} cannot be combined"
+                )
         self.layers, self.shape, self.kind = layers, shape, KINDS[resample]
         self.ordered = method in ("median", "minmax")
         self.clips = method in ("robust", "kappa_sigma")
@@ -223,7 +231,17 @@ class _Plan:
             if self.clips:
                 edge = int(self.slope > 0)
                 reject(
-                    values, spread, self.photon, lower, upper, noise, edge, nx, self.kappa, self.slope, self.grow
+                    values,
+                    spread,
+                    self.photon,
+                    lower,
+                    upper,
+                    noise,
+                    edge,
+                    nx,
+                    self.kappa,
+                    self.slope,
+                    self.grow,
                 )
             weighted_mean(values, spread, self.weights, rim * nx, data, variance, coverage)
             if self.clips:
@@ -243,12 +261,17 @@ class _Plan:
         """Fill rows of the stack, from `first` on, from one frame; its mask where it is saturated."""
         rows, nx = values.shape
         ny, mx = layer.shape
-        whole = np.array_equal(matrix[:, :2], np.eye(2)) and bool((matrix[:, 2] == np.round(matrix[:, 2])).all())
+        whole = np.array_equal(matrix[:, :2], np.eye(2)) and bool(
+            (matrix[:, 2] == np.round(matrix[:, 2])).all()
+        )
         if whole:
             dx, dy = int(matrix[0, 2]), int(matrix[1, 2])
             y0, y1 = first + dy, first + dy + rows
         else:
-            x, y = np.array([0, nx - 1, 0, nx - 1]), np.array([first, first, first + rows - 1, first + rows - 1])
+            x, y = (
+                np.array([0, nx - 1, 0, nx - 1]),
+                np.array([first, first, first + rows - 1, first + rows - 1]),
+            )
             v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]
             y0, y1 = int(np.floor(v.min())) - 2, int(np.ceil(v.max())) + 4
         low, high = max(y0, 0), min(y1, ny)
@@ -263,7 +286,17 @@ class _Plan:
             spread[: low - y0], spread[high - y0 :] = 0.0, 0.0
             inside = slice(low - y0, high - y0)
             level_rows(
-                pixels, variance, mask, LEFT_OUT, low, dx, mesh, step, layer.scale, values[inside], spread[inside]
+                pixels,
+                variance,
+                mask,
+                LEFT_OUT,
+                low,
+                dx,
+                mesh,
+                step,
+                layer.scale,
+                values[inside],
+                spread[inside],
             )
         else:
             v, s = (self._buffer(name, high - low, mx) for name in ("v", "s"))

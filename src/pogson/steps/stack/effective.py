@@ -52,6 +52,7 @@ def combine_exposures(
     Parameters
     ----------
     exposures : sequence of Exposure
+        Of the frames.
     scales : sequence of float
         Flux of each frame's stars over that in the reference frame.
     weights : float64 (n,)
@@ -69,7 +70,10 @@ def combine_exposures(
     base = exposures[reference]
     k = np.asarray(scales, float)
     number = 1.0 / float(np.sum(weights**2 / k))
-    times = {name: _mean([getattr(e, name) for e in exposures], weights) for name in ("jd_utc", "bjd_tdb", "airmass")}
+    times = {
+        name: _mean([getattr(e, name) for e in exposures], weights)
+        for name in ("jd_utc", "bjd_tdb", "airmass")
+    }
     starts = [e.jd_start for e in exposures if isfinite(e.jd_start)]
     reads = np.array([e.read_noise for e in exposures], float)
     gain = number * (1.0 if unit == "electron" else base.gain)

@@ -72,7 +72,9 @@ def _plane(mesh: Image, shape: tuple[int, int], x: NDArray[Any], y: NDArray[Any]
     """The plane through a mesh of boxes, its outliers left out."""
     rows, columns = mesh.shape
     v, u = np.meshgrid(
-        (np.arange(rows) + 0.5) * shape[0] / rows, (np.arange(columns) + 0.5) * shape[1] / columns, indexing="ij"
+        (np.arange(rows) + 0.5) * shape[0] / rows,
+        (np.arange(columns) + 0.5) * shape[1] / columns,
+        indexing="ij",
     )
     level = mesh.ravel().astype(float)
     center = np.median(level)
@@ -88,6 +90,9 @@ def _plane(mesh: Image, shape: tuple[int, int], x: NDArray[Any], y: NDArray[Any]
         keep = np.isfinite(level) & (np.abs(rest) <= 3.0 * max(width, 1e-6))
     plane: NDArray[np.float64] = fit[0] + fit[1] * x + fit[2] * y
     return plane
+
+
+NO_SKY = SkyMesh.constant(0.0)
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,7 @@ class Layer:
     shape: tuple[int, int]
     transform: Transform
     scale: float = 1.0
-    sky: SkyMesh = SkyMesh.constant(0.0)
+    sky: SkyMesh = NO_SKY
     noise: float = 1.0
     counts_photons: bool = True
 

@@ -60,8 +60,8 @@ def fit_scale(photometry: Table, reference: Table, *, clip: Sigma = 4.0) -> Scal
 
     Notes
     -----
-    With r_j = F_ij / F_rj and s_j its error, enlarged by a common scatter where the ratios differ by more than
-    their errors, the median is that of weights 1 / s_j, and its error sqrt(pi / 2 / sum 1 / s_j^2).
+    With r_j = F_ij / F_rj and s_j its error, enlarged by a common scatter where the ratios differ by more
+    than their errors, the median is that of weights 1 / s_j, and its error sqrt(pi / 2 / sum 1 / s_j^2).
 
     References
     ----------

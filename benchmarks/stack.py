@@ -1,0 +1,190 @@
+"""Shift, scale and combine: against ccdproc, NumPy, and Siril and SWarp where they are installed, in one run.
+
+python benchmarks/stack.py [--frames 13] [--side 3056] [--folder /tmp/pogson_stack]
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+METHODS = ("mean", "median", "minmax", "kappa_sigma")
+
+
+def make_frames(folder, n, side, dither):
+    """Star fields with cosmic rays, 16 bits, as a camera writes them."""
+    folder.mkdir(parents=True)
+    dice = np.random.default_rng(3)
+    x, y = dice.uniform(20, side - 20, (2, 1500))
+    flux = 10 ** dice.uniform(3.0, 5.3, 1500)
+    for k in range(n):
+        dx, dy, turn = (
+            (0, 0, 0) if not (k and dither) else (*dice.uniform(-8, 8, 2), 2e-4 * dice.standard_normal())
+        )
+        image = np.full((side, side), 300.0, np.float32)
+        for a, b, f in zip(x, y, flux, strict=True):
+            u, v = a + turn * (b - side / 2) + dx, b - turn * (a - side / 2) + dy
+            i, j = int(u) - 12, int(v) - 12
+            rows, columns = slice(max(j, 0), j + 25), slice(max(i, 0), i + 25)
+            part = image[rows, columns]
+            gx = np.exp(-((np.arange(part.shape[1]) + columns.start - u) ** 2) / 4.5)
+            gy = np.exp(-((np.arange(part.shape[0]) + rows.start - v) ** 2) / 4.5)
+            part += (f / 14.14 * np.outer(gy, gx)).astype(np.float32)
+        image += np.sqrt(image + 64) * dice.standard_normal(image.shape, dtype=np.float32)
+        image.ravel()[dice.integers(0, image.size, 300)] += 5000.0
+        cards = {"EXPTIME": 30.0, "FILTER": "V", "IMAGETYP": "Light Frame", "EGAIN": 1.0, "RDNOISE": 8.0,
+                 "DATE-OBS": f"2024-03-01T{20 + k // 60}:{k % 60:02d}:00"}  # fmt: skip
+        fits.writeto(
+            folder / f"l{k:03d}.fits", np.clip(np.rint(image), 0, 65535).astype(np.uint16), fits.Header(cards)
+        )
+
+
+def in_process(code, *words):
+    """Seconds and peak memory (GB) of a job in a process of its own, its imports not counted."""
+    source = f"import sys, time\n{code}\nstart = time.perf_counter()\njob()\n"
+    source += "print('SECONDS', time.perf_counter() - start)"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", source, *map(str, words)], capture_output=True, text=True
+    )
+    if done.returncode:
+        print(done.stderr.strip().splitlines()[-1])
+        return np.nan, np.nan
+    seconds = float(next(line for line in done.stdout.splitlines() if line.startswith("SECONDS")).split()[1])
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+
+
+POGSON = """
+from pogson.pipeline.stack import stack_night
+from pogson.pipeline.settings import Settings
+folder, method, aligned, resample = sys.argv[1:5]
+settings = Settings({"stack": {"method": method, "resample": resample}})
+def job():
+    how = dict(aligned=True, scaled=False, sky="none") if aligned == "1" else {}
+    stack_night(folder, folder + ".fits", settings=settings, **how)
+"""
+
+CCDPROC = """
+import ccdproc, numpy as np, glob
+from astropy.stats import mad_std
+folder, method = sys.argv[1:3]
+how = {"mean": dict(method="average"), "median": dict(method="median"),
+       "minmax": dict(method="average", clip_extrema=True, nlow=1, nhigh=1),
+       "kappa_sigma": dict(method="average", sigma_clip=True,
+                            sigma_clip_low_thresh=4, sigma_clip_high_thresh=4)}
+def job():
+    ccdproc.combine(sorted(glob.glob(folder + "/*.fits")), folder + "_c.fits", unit="adu", dtype=np.float32,
+                    mem_limit=8e9, overwrite_output=True, **how[method])
+"""
+
+NUMPY = """
+import numpy as np, glob
+from astropy.io import fits
+folder, method = sys.argv[1:3]
+def job():
+    cube = np.array([fits.getdata(f).astype(np.float32) for f in sorted(glob.glob(folder + "/*.fits"))])
+    if method == "mean":
+        out = cube.mean(0)
+    elif method == "median":
+        out = np.median(cube, 0)
+    elif method == "minmax":
+        out = (cube.sum(0) - cube.min(0) - cube.max(0)) / (len(cube) - 2)
+    else:
+        middle = np.median(cube, 0)
+        cube[np.abs(cube - middle) > 4 * np.sqrt(middle + 64)] = np.nan
+        out = np.nanmean(cube, 0)
+    fits.writeto(folder + "_n.fits", out.astype(np.float32), overwrite=True)
+"""
+
+
+def siril(folder, method, register):
+    """Seconds of Siril's own commands; NaN where it is not there."""
+    if shutil.which("siril-cli") is None:
+        return np.nan
+    work = folder.parent / "siril"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    for k, path in enumerate(sorted(folder.glob("*.fits")), 1):
+        (work / f"s_{k:05d}.fit").symlink_to(path)
+    how = {"mean": "mean none", "median": "med", "minmax": "mean p 0.1 0.1", "kappa_sigma": "mean s 4 4"}[
+        method
+    ]
+    lines = ["requires 1.0.0", f"cd {work}", "setcpu 2"]
+    name = "s_"
+    if register:
+        lines.append("register s_")
+        name = "r_s_"
+    lines += [f"stack {name} {how} -nonorm -out=out", "close"]
+    (work / "job.ssf").write_text("\n".join(lines) + "\n")
+    start = time.perf_counter()
+    done = subprocess.run(["siril-cli", "-s", work / "job.ssf"], capture_output=True, text=True)
+    seconds = time.perf_counter() - start
+    return seconds if done.returncode == 0 and list(work.glob("out.fit*")) else np.nan
+
+
+def swarp(folder):
+    """Seconds of SWarp combining frames as they lie (no coordinates)."""
+    if shutil.which("SWarp") is None:
+        return np.nan
+    start = time.perf_counter()
+    subprocess.run(
+        ["SWarp", *sorted(map(str, folder.glob("*.fits"))), "-COMBINE_TYPE", "CLIPPED", "-RESAMPLE", "N",
+         "-SUBTRACT_BACK", "N", "-VERBOSE_TYPE", "QUIET", "-WRITE_XML", "N"],
+        cwd=folder.parent, capture_output=True,
+    )  # fmt: skip
+    return time.perf_counter() - start
+
+
+def read_once(folder):
+    """Seconds to read the pixels from the page cache."""
+    start = time.perf_counter()
+    for path in folder.glob("*.fits"):
+        np.fromfile(path, np.uint16)
+    return time.perf_counter() - start
+
+
+def main():
+    """Print the tables."""
+    words = argparse.ArgumentParser()
+    words.add_argument("--frames", type=int, default=13)
+    words.add_argument("--side", type=int, default=3056)
+    words.add_argument("--folder", type=Path, default=Path("/tmp/pogson_stack"))
+    given = words.parse_args()
+    shutil.rmtree(given.folder, ignore_errors=True)
+    still, moved = given.folder / "still", given.folder / "moved"
+    make_frames(still, given.frames, given.side, False)
+    make_frames(moved, given.frames, given.side, True)
+    print(
+        f"{given.frames} frames of {given.side} x {given.side}, "
+        f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    )
+    print(f"reading the pixels once: {min(read_once(still) for _ in range(3)):.3f} s")
+    print("\naligned frames, file to file [s]")
+    for method in METHODS:
+        ours = min(in_process(POGSON, still, method, 1, "bilinear")[0] for _ in range(2))
+        others = {
+            "ccdproc": in_process(CCDPROC, still, method)[0],
+            "numpy": in_process(NUMPY, still, method)[0],
+            "siril": min(siril(still, method, False) for _ in range(2)),
+        }
+        if method == "kappa_sigma":
+            others["swarp"] = swarp(still)
+        print(
+            f"{method:12s} pogson {ours:6.2f}   "
+            + "   ".join(f"{k} {t:6.2f} ({t / ours:5.1f} x)" for k, t in others.items())
+        )
+    print("\ndetect, align, resample, combine, file to file [s]")
+    for method, resample in (("median", "bilinear"), ("robust", "bilinear"), ("median", "lanczos3")):
+        ours = min(in_process(POGSON, moved, method, 0, resample)[0] for _ in range(2))
+        other = siril(moved, "median", True) if resample == "bilinear" and method == "median" else np.nan
+        print(f"{method:8s} {resample:9s} pogson {ours:6.2f}   siril {other:6.2f} ({other / ours:5.1f} x)")
+
+
+if __name__ == "__main__":
+    main()

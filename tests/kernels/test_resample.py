@@ -1,0 +1,133 @@
+"""Pixels on another grid: against the definition, one pixel at a time."""
+
+import numpy as np
+import pytest
+
+from pogson.kernels.resample import (
+    BICUBIC,
+    BILINEAR,
+    LANCZOS,
+    NEAREST,
+    carry_bits,
+    kernel_weights,
+    level_rows,
+    resample_rows,
+)
+
+KINDS = {"nearest": NEAREST, "bilinear": BILINEAR, "bicubic": BICUBIC, "lanczos3": LANCZOS}
+MATRICES = {
+    "shift": [[1.0, 0.0, 1.37], [0.0, 1.0, -2.81]],
+    "turned": [[0.999, -0.04, 3.3], [0.04, 0.999, -1.23]],
+    "upside down": [[-1.0, 0.003, 38.6], [-0.003, -1.0, 29.3]],
+    "mirrored": [[-1.0, 0.0, 38.25], [0.0, 1.0, 0.75]],
+    "other scale": [[0.6, 0.0, 2.2], [0.0, 0.6, 3.1]],
+}
+
+
+def weights_of(kind, f):
+    weights = np.zeros(6)
+    n = kernel_weights(kind, f, weights)
+    return weights[:n]
+
+
+def slow_twin(values, spread, matrix, kind, shape):
+    """One output pixel after the other, with all weights in one table."""
+    my, mx = values.shape
+    area = abs(np.linalg.det(matrix[:, :2]))
+    out, noise = np.full(shape, np.nan), np.zeros(shape)
+    for r in range(shape[0]):
+        for x in range(shape[1]):
+            u, v = matrix @ (x, r, 1.0)
+            if kind == NEAREST:
+                i, j = int(np.floor(u + 0.5)), int(np.floor(v + 0.5))
+                w = np.ones((1, 1))
+            else:
+                wx, wy = weights_of(kind, u - np.floor(u)), weights_of(kind, v - np.floor(v))
+                i, j = int(np.floor(u)) - len(wx) // 2 + 1, int(np.floor(v)) - len(wy) // 2 + 1
+                w = np.outer(wy, wx)
+            n = len(w)
+            if 0 <= i <= mx - n and 0 <= j <= my - n:
+                out[r, x] = area * np.sum(w * values[j : j + n, i : i + n])
+                noise[r, x] = area**2 * np.sum(w**2 * spread[j : j + n, i : i + n])
+    return out, noise
+
+
+@pytest.mark.parametrize("name", MATRICES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_resampling_does_what_its_definition_says(kind, name):
+    dice = np.random.default_rng(4)
+    values = dice.normal(100, 10, (34, 41)).astype(np.float32)
+    values[7, 9] = np.nan
+    spread = dice.uniform(50, 90, values.shape).astype(np.float32)
+    matrix = np.array(MATRICES[name])
+    out, noise = (np.empty((30, 37), np.float32) for _ in range(2))
+    resample_rows(values, spread, 0, matrix, 0, KINDS[kind], out, noise)
+    wanted, wanted_noise = slow_twin(values, spread, matrix, KINDS[kind], out.shape)
+    assert np.array_equal(np.isnan(out), np.isnan(wanted))
+    np.testing.assert_allclose(out, wanted, rtol=3e-5)
+    known = np.isfinite(wanted)
+    assert known.sum() > 300
+    np.testing.assert_allclose(noise[known], wanted_noise[known], rtol=2e-4)
+
+
+@pytest.mark.parametrize("kind", [BILINEAR, BICUBIC, LANCZOS])
+def test_weights_add_up_to_one_and_are_one_pixel_on_a_pixel(kind):
+    for f in (0.0, 0.2, 0.5, 0.93):
+        assert weights_of(kind, f).sum() == pytest.approx(1.0, abs=1e-12)
+    assert np.sort(weights_of(kind, 0.0))[-1] == pytest.approx(1.0, abs=1e-9)
+
+
+def test_lanczos_weights_are_those_of_the_formula():
+    d = 0.3 + 2.0 - np.arange(6)
+    wanted = np.sinc(d) * np.sinc(d / 3.0)
+    np.testing.assert_allclose(weights_of(LANCZOS, 0.3), wanted / wanted.sum(), atol=1e-12)
+
+
+def test_rows_of_a_band_are_those_of_the_whole():
+    dice = np.random.default_rng(5)
+    values = dice.normal(0, 1, (50, 40)).astype(np.float32)
+    spread = np.ones_like(values)
+    matrix = np.array(MATRICES["turned"])
+    whole, part = np.empty((40, 40), np.float32), np.empty((10, 40), np.float32)
+    resample_rows(values, spread, 0, matrix, 0, BILINEAR, whole, np.empty_like(whole))
+    resample_rows(values[10:45], spread[10:45], 10, matrix, 20, BILINEAR, part, np.empty_like(part))
+    inside = np.isfinite(part)
+    assert inside.sum() > 300
+    np.testing.assert_allclose(part[inside], whole[20:30][inside], atol=1e-5)
+
+
+def test_levelling_takes_the_sky_off_and_leaves_the_unusable_out():
+    dice = np.random.default_rng(6)
+    data, variance = (dice.uniform(100, 200, (9, 70)).astype(np.float32) for _ in range(2))
+    mask = np.where(dice.uniform(size=data.shape) < 0.1, 2, 0).astype(np.uint16)
+    mask[0, 0] = 4
+    knots = dice.uniform(10, 90, (4, 4)).astype(np.float32)
+    y, x = np.mgrid[40:49, 0:70]
+    j, i = y // 32, np.minimum(x // 32, 2)
+    f, g = y / 32 - j, x / 32 - i
+    row = knots[j] * (1 - f)[..., None] + knots[j + 1] * f[..., None]
+    sky = np.take_along_axis(row, i[..., None], 2)[..., 0] * (1 - g)
+    sky += np.take_along_axis(row, (i + 1)[..., None], 2)[..., 0] * g
+    for x0 in (0, 3, -5):
+        values, spread = (np.empty((9, 66), np.float32) for _ in range(2))
+        level_rows(data, variance, mask, np.uint16(2), 40, x0, knots, 32.0, 2.0, values, spread)
+        wanted = np.where(mask & 2, np.nan, (data - sky) / 2.0)
+        full = np.full((9, 66), np.nan)
+        for column in range(66):
+            if 0 <= column + x0 < 70:
+                full[:, column] = wanted[:, column + x0]
+        np.testing.assert_allclose(values, full, rtol=1e-4, atol=1e-3)
+        shown = np.isfinite(full)
+        assert np.all(spread[shown] > 0)
+
+
+def test_bits_follow_the_pixels_that_are_used():
+    mask = np.zeros((20, 20), np.uint16)
+    mask[5, 6] = 4
+    mask[9, 9] = 1
+    values = np.zeros((20, 20), np.float32)
+    values[4, 4] = np.nan
+    bits = np.zeros((20, 20), np.uint16)
+    carry_bits(mask, np.uint16(4), 0, np.array([[1.0, 0.0, 1.5], [0.0, 1.0, 0.5]]), 0, values, bits)
+    assert sorted(zip(*np.nonzero(bits), strict=True)) == [(4, 5), (5, 4), (5, 5)]
+    assert set(bits.ravel()) == {0, 4}
