@@ -20,6 +20,11 @@ from pogson.steps.timeseries.comparison import (
     unspoiled_fluxes,
     usable_points,
 )
+from pogson.steps.timeseries.extinction import (
+    ColorExtinction,
+    correct_color_extinction,
+    fit_color_extinction,
+)
 from pogson.steps.timeseries.leastsquares import POGSON, Solution, plain_ensemble, solve_ensemble
 
 Values = NDArray[np.float64]
@@ -50,6 +55,8 @@ class Ensemble:
         The candidates with their scores, best first, and whether they were `used`.
     target, check : int
         Numbers of the target and the check star; 0: none. Neither is in the ensemble.
+    color_extinction : ColorExtinction
+        The term of colour times airmass, where colours are known.
     """
 
     curves: LightCurves
@@ -62,6 +69,7 @@ class Ensemble:
     comparisons: Table = field(default_factory=Table)
     target: int = 0
     check: int = 0
+    color_extinction: ColorExtinction = field(default_factory=ColorExtinction)
 
     @property
     def members(self) -> Ints:
@@ -88,6 +96,8 @@ def compare_ensemble(
     ``w = 1 / (err^2 + scatter[s]^2)``, gaps allowed. The scatter of a star is found again in each turn from
     its residuals against the ensemble without itself, so that variable stars lose their weight; a star
     of the ensemble is compared with the others only. The number of stars is chosen on frames held out.
+    Where `curves.stars` has a color and `curves.frames` an airmass, second-order extinction is fitted, and
+    taken out of all stars where it is 3 of its errors.
 
     Parameters
     ----------
@@ -149,14 +159,19 @@ def compare_ensemble(
         rows = _rows(curves, ranked[: choose_number(curves, ranked, most=most, clip=clip)])
     if len(rows) < 2:
         raise NightError(f"{len(rows)} star(s) to compare with, 2 are needed: name more comparison stars")
-    mag, var = magnitudes(curves, rows, good[rows])
-    if method == METHODS[1]:
-        solution = plain_ensemble(mag, var, good[rows])
-    else:
-        solution = solve_ensemble(mag, var, good[rows], clip=clip, fluxes=unspoiled_fluxes(curves, rows))
+    solution = _solve(curves, rows, method, clip)
+    extinction = fit_color_extinction(curves, solution, rows)
+    for _ in range(2 if extinction.term else 0):
+        # what the term left in the residuals is no scatter of the stars any more: fit what remains
+        flat = correct_color_extinction(curves, extinction)
+        solution = _solve(flat, rows, method, clip)
+        extinction = fit_color_extinction(flat, solution, rows, before=extinction.term)
+    if extinction.term:
+        curves = correct_color_extinction(curves, extinction)
+        solution = _solve(curves, rows, method, clip)
     scores["used"] = np.isin(np.asarray(scores["star"]), np.asarray(curves.stars["id"])[rows])
     made = apply_ensemble(curves, solution, rows)
-    return replace(made, comparisons=scores, target=target, check=check)
+    return replace(made, comparisons=scores, target=target, check=check, color_extinction=extinction)
 
 
 def apply_ensemble(curves: LightCurves, solution: Solution, rows: Ints) -> Ensemble:
@@ -188,6 +203,14 @@ def apply_ensemble(curves: LightCurves, solution: Solution, rows: Ints) -> Ensem
     weight[rows], scatter[rows] = solution.weight, solution.scatter
     relative = replace(curves, flux=flux, flux_err=flux_err, unit=f"{curves.unit}, mean frame")
     return Ensemble(relative, mag, mag_err, solution.frame, np.sqrt(solution.frame_var), weight, scatter)
+
+
+def _solve(curves: LightCurves, rows: Ints, method: str, clip: float) -> Solution:
+    good = usable_points(curves)[rows]
+    mag, var = magnitudes(curves, rows, good)
+    if method == METHODS[1]:
+        return plain_ensemble(mag, var, good)
+    return solve_ensemble(mag, var, good, clip=clip, fluxes=unspoiled_fluxes(curves, rows))
 
 
 def _check_numbers(curves: LightCurves, numbers: Sequence[int]) -> None:
