@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from statistics import median
 from typing import Any
@@ -13,9 +13,11 @@ from astropy.table import Table
 
 from pogson.core.errors import MatchError
 from pogson.core.frame import Exposure
+from pogson.io.store import choose_catalog, list_catalogs, store_folder
 from pogson.io.wcs import read_wcs
 from pogson.pipeline.solve import hints_of, solve_by
 from pogson.steps.match.astrometry import Solution, solve_field
+from pogson.steps.match.crossmatch import unit_vectors
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Located:
     solution : Solution or None
         None where no catalogue proved the coordinates.
     notes : tuple of str
+    catalog : Table or None
+        CATALOG that was chosen from the store; None where one was given, or none was there.
     """
 
     field: Table
@@ -40,6 +44,7 @@ class Located:
     pixel_scale: float
     solution: Solution | None = None
     notes: tuple[str, ...] = ()
+    catalog: Table | None = None
 
 
 def epoch_of(jd_utc: Sequence[float]) -> float:
@@ -86,3 +91,22 @@ def _with_places(field: Table, wcs: Any) -> Table:
     found["ra"], found["dec"] = wcs.all_pix2world(np.asarray(field["x"]), np.asarray(field["y"]), 0)
     found["ra"].unit = found["dec"].unit = "deg"
     return found
+
+
+def locate_with_store(field: Table, exposure: Exposure, bands: Sequence[str]) -> Located:
+    """Solve the field, and take the best catalogue of the store for the night's bands, where there is one."""
+    located = locate_field(field, None, exposure)
+    stored = list_catalogs(store_folder())
+    ra, dec = (np.asarray(located.field[name], float) for name in ("ra", "dec"))
+    good = np.isfinite(ra) & np.isfinite(dec)
+    if not stored or not good.any():
+        return located
+    places = unit_vectors(ra[good], dec[good])
+    middle = places.mean(0) / np.linalg.norm(places.mean(0))
+    radius = float(np.degrees(np.arccos(np.clip((places @ middle).min(), -1.0, 1.0))))
+    ra0, dec0 = np.degrees(np.arctan2(middle[1], middle[0])) % 360.0, np.degrees(np.arcsin(middle[2]))
+    catalog, words = choose_catalog(stored, bands, float(ra0), float(dec0), radius)
+    if catalog is None:
+        return replace(located, notes=(*located.notes, *words))
+    again = locate_field(field, catalog, exposure)
+    return replace(again, notes=(*words, *again.notes), catalog=catalog)

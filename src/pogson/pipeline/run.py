@@ -24,7 +24,7 @@ from pogson.pipeline import pictures
 from pogson.pipeline.api import need_lights, write_masters
 from pogson.pipeline.cache import Cache, to_plain
 from pogson.pipeline.calibrated import Calibrated, calibrate_magnitudes, fill_corrections
-from pogson.pipeline.coordinates import Located, locate_field
+from pogson.pipeline.coordinates import Located, locate_field, locate_with_store
 from pogson.pipeline.night import Night, prepare_night
 from pogson.pipeline.products import file_name, observed_bands
 from pogson.pipeline.project import Project, open_project
@@ -173,6 +173,7 @@ def run(
         with clock.time("magnitudes"):
             shown.stage("zero points", 1)
             reduced = replace(reduced, lights=fill_corrections(reduced.lights))
+            stars = located.catalog if stars is None else stars
             done = calibrate_magnitudes(reduced, located, stars, chosen)
             shown.advance()
         with clock.time("light curves"):
@@ -196,7 +197,7 @@ def run(
         )
         provenance = {
             "started": started,
-            "catalog": None if catalog is None else str(catalog),
+            "catalog": None if stars is None else str(stars.meta["path"]),
             "workers": workers,
             "versions": versions(),
             "settings": describe_settings(chosen),
@@ -236,7 +237,10 @@ def _reduce(
     chosen: list[tuple[int, str]] = []
 
     def locate(found: Table, exposure: Exposure, earliest: Transform | MatchFailure) -> Table:
-        place = locate_field(found, catalog, exposure)
+        if catalog is None:
+            place = locate_with_store(found, exposure, [e.band for e in ready.lights])
+        else:
+            place = locate_field(found, catalog, exposure)
         chosen.append(find_target(target, place.field, earliest) if target else (0, ""))
         located.append(replace(place, field=brightest_stars(place.field, brightest, chosen[-1][0])))
         return located[-1].field
