@@ -47,7 +47,7 @@ def make_frames(folder, n, side, dither):
 
 
 def in_process(code, *words):
-    """Seconds and peak memory (GB) of a job in a process of its own, its imports not counted."""
+    """Seconds and peak memory (GB) of a job in a process of its own, imports and loading of kernels not counted."""
     source = f"import sys, time\n{code}\nstart = time.perf_counter()\njob()\n"
     source += "print('SECONDS', time.perf_counter() - start)"
     done = subprocess.run(
@@ -68,6 +68,7 @@ settings = Settings({"stack": {"method": method, "resample": resample}})
 def job():
     how = dict(aligned=True, scaled=False, sky="none") if aligned == "1" else {}
     stack_night(folder, folder + ".fits", settings=settings, **how)
+job()  # loads the compiled kernels
 """
 
 CCDPROC = """

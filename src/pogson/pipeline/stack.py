@@ -291,7 +291,7 @@ class _Shop:
         self.spill = size > 0.5e9 * memory
         # where outliers are rejected, cosmic rays need not be found first
         rejects = options.get("method", "robust") in ("robust", "kappa_sigma", "median", "minmax")
-        self.by_rows = rejects and len(night.lights) > 2
+        self.by_rows = blind or (rejects and len(night.lights) > 2)
 
     def survey_all(self, workers: int, progress: Progress, failures: list[Failure]) -> list[Surveyed]:
         """The stars of all frames that have some.
