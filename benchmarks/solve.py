@@ -6,11 +6,19 @@ python -m benchmarks.solve 200 --peers    beside solve-field and PyPI `astrometr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
+from astropy.table import Table
 
-from pogson.io.tycho2 import tycho2_stars
+from pogson.core.errors import MatchError
+from pogson.io.tycho2 import tycho2_sky, tycho2_stars
+from pogson.steps.match.solve import Hint, solve_stars
 from pogson.steps.match.tangent import to_plane
 
 NX = NY = 2048
@@ -78,3 +86,118 @@ def random_sky(rng, low=0.3, high=5.0, width=None):
         int(inside.sum()),
         hint,
     )
+
+
+@dataclass
+class Score:
+    """What came of many fields."""
+
+    what: str
+    found: int = 0
+    false: int = 0
+    tried: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, answer, sky: Sky, seconds: float) -> None:
+        """One more field; `answer` gives pixels of positions, or is None."""
+        self.tried += 1
+        self.seconds.append(seconds)
+        if answer is None:
+            return
+        a, d, _ = tycho2_stars(sky.ra, sky.dec, sky.width / 2)
+        good = float(np.median(np.hypot(*(answer(a, d) - sky.places(a, d)).T))) < 3.0
+        self.found += good
+        self.false += not good
+
+    def __str__(self) -> str:
+        ms = 1e3 * np.percentile(self.seconds or [np.nan], (50, 95, 100))
+        return (
+            f"{self.what:46}{self.found:5} of {self.tried:5} = {self.found / max(self.tried, 1):7.2%}"
+            f"{self.false:5} false{ms[0]:9.1f}{ms[1]:9.1f}{ms[2]:9.1f} ms (median, 95 %, worst)"
+        )
+
+
+def solve_with_pogson(sky: Sky, hint: Hint, blind: bool):
+    """Pixels of positions by pogson's solution; None where it finds none."""
+    table = Table({"x": sky.x, "y": sky.y, "flux": sky.flux})
+    try:
+        found = solve_stars(
+            table, shape=(NY, NX), cone=tycho2_stars, hint=hint, sky=tycho2_sky, blind=blind, search=0.0
+        )
+    except MatchError:
+        return None
+    return lambda ra, dec: np.column_stack(found.wcs.all_world2pix(ra, dec, 0))
+
+
+def timed(solve, *arguments):
+    """An answer, and the processor's seconds it took."""
+    start = time.process_time()
+    answer = solve(*arguments)
+    return answer, time.process_time() - start
+
+
+def main(n: int, peers: bool) -> None:
+    """Print one line for each kind of field."""
+    rng = np.random.default_rng(20)
+    hinted, poor = Score("hinted, 10 catalogue stars or more"), Score("hinted, fewer than 10")
+    unrelated = Score("unrelated lists (none must be found)")
+    by_peer = Score("hinted, PyPI astrometry, the same fields")
+    for _ in range(n):
+        sky = random_sky(rng)
+        ra, dec, scale = sky.hint
+        score = hinted if sky.n_catalog >= 10 else poor
+        score.add(*_swap(sky, timed(solve_with_pogson, sky, Hint(ra, dec, scale), False)))
+        far = Hint((ra + 120.0) % 360.0, -dec, scale)
+        unrelated.add(*_swap(sky, timed(solve_with_pogson, sky, far, False)))
+        if peers and sky.n_catalog >= 10:
+            by_peer.add(*_swap(sky, timed(solve_with_astrometry, sky, sky.hint)))
+    lines = [hinted, poor, unrelated] + ([by_peer] if peers else [])
+    for low, high in ((0.8, 1.5), (1.5, 3.0), (3.0, 5.0)):
+        blind = Score(f"no pointing, scale +-5 %, {low} to {high} deg")
+        rival = Score("  PyPI astrometry, the same fields")
+        tried = [sky for sky in (random_sky(rng, low, high) for _ in range(n // 10)) if sky.n_catalog >= 10]
+        solve_with_pogson(tried[0], Hint(scale=tried[0].scale), True)  # figures of the sky are made once
+        for sky in tried:
+            blind.add(*_swap(sky, timed(solve_with_pogson, sky, Hint(scale=sky.hint[2]), True)))
+            if peers:
+                rival.add(*_swap(sky, timed(solve_with_astrometry, sky, (np.nan, np.nan, sky.hint[2]))))
+        lines += [blind, rival] if peers else [blind]
+    print(*lines, sep="\n")
+
+
+def _swap(sky, answer):
+    return answer[0], sky, answer[1]
+
+
+def solve_with_astrometry(sky: Sky, hint):
+    """The same by the package `astrometry`, with Debian's index files of Tycho-2 (1-based pixels)."""
+    import astrometry
+
+    ra, dec, scale = hint
+    solver = _peer()
+    known = None if np.isnan(ra) else astrometry.PositionHint(ra, dec, 1.3 * sky.width)
+    found = solver.solve(
+        stars=np.column_stack([sky.x + 1, sky.y + 1])[:100],
+        size_hint=astrometry.SizeHint(0.94 * scale, 1.06 * scale),
+        position_hint=known,
+        solution_parameters=astrometry.SolutionParameters(
+            logodds_callback=lambda odds: astrometry.Action.STOP, maximum_quads=200_000
+        ),
+    )
+    if not found.has_match():
+        return None
+    wcs = found.best_match().astropy_wcs()
+    return lambda a, d: np.column_stack(wcs.all_world2pix(a, d, 0))
+
+
+@lru_cache(maxsize=1)
+def _peer():
+    import astrometry
+
+    folder = Path(os.environ.get("ASTROMETRY_DATA", "/usr/share/astrometry"))
+    return astrometry.Solver(sorted(folder.glob("index-tycho2-*.fits"))).__enter__()
+
+
+if __name__ == "__main__":
+    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    main(numbers[0] if numbers else 1000, "--peers" in sys.argv)

@@ -52,8 +52,9 @@ def test_a_cone_of_the_store_holds_what_the_table_holds_there(tmp_path):
         assert found.meta["epoch"] == 2016.0 and found.meta["bands"] == "V"
 
 
-def test_a_cone_takes_milliseconds(tmp_path):
-    stored = add_catalog(stars(250_000), "deep", store=tmp_path)
+def test_a_cone_takes_milliseconds(tmp_path, monkeypatch):
+    monkeypatch.setattr("pogson.io.store._DENSE", 20_000)
+    stored = add_catalog(stars(30_000, dec=(15.0, 25.0)), "deep", store=tmp_path)
     assert stored.order == 5
     read_cone(stored, 10, 20, 0.3)
     start = time.process_time()

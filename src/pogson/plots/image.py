@@ -58,7 +58,7 @@ def plot_image(
     if stars is not None and len(stars):
         _circle(stars, ax, radius)
     if frame.wcs is not None:
-        _compass(frame.wcs, frame.shape, ax)
+        plot_compass(frame.wcs, frame.shape, ax)
     return ax
 
 
@@ -150,7 +150,7 @@ def _circle(stars: Table, ax: Axes, radius: float) -> None:
     )  # fmt: skip
 
 
-def _compass(wcs: Any, shape: tuple[int, int], ax: Axes) -> None:
+def plot_compass(wcs: Any, shape: tuple[int, int], ax: Axes) -> None:
     """Arrows to north and east from the lower right corner, from the slope of the coordinates there."""
     ny, nx = shape
     x0, y0 = (nx - 1) / 2, (ny - 1) / 2

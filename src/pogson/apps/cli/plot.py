@@ -13,6 +13,7 @@ from pogson.apps.cli.options import config_options, read_options
 @click.option("--color", metavar="B-V", help="Colour of the diagram, for the folder of a run.")
 @click.option("--mag", metavar="V", help="Magnitude of the diagram; the bluer band where it is not given.")
 @click.option("--stars", is_flag=True, help="Mark the stars found, for a frame.")
+@click.option("--finder", is_flag=True, help="A finder chart, beside the catalogue's stars.")
 @config_options
 def command(
     what: str,
@@ -20,6 +21,7 @@ def command(
     color: str | None,
     mag: str | None,
     stars: bool,
+    finder: bool,
     config: str | None,
     words: tuple[str, ...],
 ) -> int:
@@ -27,6 +29,7 @@ def command(
 
     \b
     pogson plot frame.fits --stars --out frame.png
+    pogson plot frame.fits --finder --out chart.png
     pogson plot OUT --color g-r --mag g --out cmd.png
     """  # noqa: D301 (click wants the real character \b)
     from pathlib import Path
@@ -35,6 +38,10 @@ def command(
 
     if Path(what).is_dir():
         draw_diagram(what, out, color=color, mag=mag)
+    elif finder:
+        from pogson.pipeline.finder import draw_finder
+
+        draw_finder(what, out, settings=read_options(config, words))
     else:
         draw_frame(what, out, stars=stars, settings=read_options(config, words))
     click.echo(out)
