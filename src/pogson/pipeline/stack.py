@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from math import cos, isfinite, nan, radians, sin
 from pathlib import Path
-from threading import local
+from threading import Lock, local
 from typing import Any
 
 import numpy as np
@@ -286,7 +286,7 @@ class _Shop:
     ) -> None:
         self.night, self.settings, self.scratch, self.blind = night, settings, scratch, blind
         self.quick = False
-        self.buffers = local()
+        self.buffers, self.turn = local(), Lock()
         size = sum(e.shape[0] * e.shape[1] for e in night.lights) * 10
         self.spill = size > 0.5e9 * memory
         # where outliers are rejected, cosmic rays need not be found first
@@ -357,7 +357,8 @@ class _Shop:
             "dark_exptime_tolerance": "exptime_tolerance",
         }
         tolerances = {names[k]: v for k, v in given.items() if k in names}
-        return RowCalibrator(raw, self.night.masters, plane.rows, self.buffers, **tolerances)
+        with self.turn:  # the masters are prepared once, for all frames
+            return RowCalibrator(raw, self.night.masters, plane.rows, self.buffers, **tolerances)
 
     def _calibrate(self, exposure: Exposure) -> tuple[Frame, Rows | None]:
         options, rows = self.settings.of("calibrate"), self._by_rows(exposure)
