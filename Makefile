@@ -1,12 +1,13 @@
 # make demo   set everything up and reduce a simulated night; recovered against true is printed
 # make test   set everything up and pass the tests
+# make science  prove the error bars on simulated nights; writes docs/can-i-trust-the-error-bars.md
 # Both put everything into .venv in this folder; they need python3 (3.11 or newer) and make.
 
 PYTHON ?= python3
 RUN := .venv/bin/python -W error::SyntaxWarning
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint bench setup kernels clean
+.PHONY: demo test science lint bench setup kernels clean
 
 demo: kernels
 	$(RUN) -m pogson.apps.cli.demo --out demo
@@ -19,6 +20,9 @@ lint: .venv/test
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+science: kernels
+	$(RUN) docs/proof.py
 
 bench: .venv/bench kernels
 	$(RUN) -m benchmarks

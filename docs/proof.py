@@ -20,11 +20,15 @@ HERE = Path(__file__).parent
 PAGE = HERE / "can-i-trust-the-error-bars.md"
 BEGIN, END = "<!-- written by docs/proof.py: begin -->", "<!-- end -->"
 
+#: what a frame or band has one of
+FRAME = ("zero point", "colour term", "aperture correction")
+
 #: nights of each kind; the seeds differ
 NIGHTS = 3
 
 GRID: dict[str, dict[str, Any]] = {
-    **{f"FWHM {v:g} px": {"fwhm": v} for v in (1.5, 2.0, 3.0, 5.0, 8.0)},
+    **{f"FWHM {v:g} px": {"fwhm": v} for v in (1.5, 2.0, 3.0, 5.0)},
+    "FWHM 8 px": {"fwhm": 8.0, "stars": 121},
     **{f"sky {v:g} e-": {"sky": v} for v in (10.0, 100.0, 1000.0, 5000.0)},
     **{f"gain {v:g} e-/ADU": {"gain": v} for v in (0.25, 1.0, 5.0)},
     **{f"{v} calibration frames": {"calibrations": v} for v in (3, 10, 50)},
@@ -63,6 +67,12 @@ def rows_by_night(proofs: dict[str, Proof]) -> Iterable[str]:
         yield f"| {name} | " + " | ".join(cells) + " |"
 
 
+def rows_of_frames(proofs: dict[str, Proof]) -> Iterable[str]:
+    """A line for each kind of night: what a frame or band has one of."""
+    for name, proof in proofs.items():
+        yield f"{name:<24}" + "  ".join(f"{q}: {cell(proof.of(q))}" for q in FRAME)
+
+
 def rows_by_snr(proof: Proof) -> Iterable[str]:
     """Lines of the table of all nights together: by brightness, then for frames."""
     names = ("x", "y", "flux", "sky", "magnitude")
@@ -77,7 +87,7 @@ def rows_by_snr(proof: Proof) -> Iterable[str]:
     yield ""
     yield "| of a frame or band | n | width | mean | |"
     yield "|---|---|---|---|---|"
-    for q in ("zero point", "colour term", "aperture correction"):
+    for q in FRAME:
         p = proof.of(q)
         numbers = f"{p.width:.2f} ± {p.width_err:.2f} | {p.mean:+.2f} ± {p.mean_err:.2f}"
         yield f"| {QUANTITIES[q]} | {p.n} | {numbers} | {p.verdict} |"
@@ -112,7 +122,19 @@ def main(wanted: list[str]) -> None:
     names = [n for n in GRID if not wanted or any(w.lower() in n.lower() for w in wanted)]
     proofs = prove_all(names, NIGHTS)
     together = Proof.join([p for name, p in proofs.items() if name not in LACKING or wanted])
-    print("\n".join([*rows_by_night(proofs), "", *rows_by_snr(together), "", *describe_proof(together)]))
+    print(
+        "\n".join(
+            [
+                *rows_by_night(proofs),
+                "",
+                *rows_by_snr(together),
+                "",
+                *rows_of_frames(proofs),
+                "",
+                *describe_proof(together),
+            ]
+        )
+    )
     if not wanted:
         draw_proof(together, HERE / "images" / "pulls.png")
         write_page(proofs, together)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from pogson.core.flags import SPOILED, Star
+from pogson.core.frame import Frame, Image
 from pogson.core.transform import Transform
 from pogson.io.catalogs import read_catalog
 from pogson.io.files import write_atomic
@@ -35,8 +36,10 @@ from pogson.plots.pulls import figure_pulls
 from pogson.plots.style import to_png
 from pogson.simulate.light import star_rates
 from pogson.simulate.night import Night
+from pogson.steps.measure.annulus import block_stars
 from pogson.steps.measure.budget import POGSON
 from pogson.steps.measure.profile import enclosed_light
+from pogson.steps.measure.stars import locate_stars
 
 Values = NDArray[np.float64]
 
@@ -181,7 +184,8 @@ def _compare(night: Night, reduced: Reduced, done: Calibrated) -> Table:
         row = truth[name]
         x, y = night.positions(name)
         rates = star_rates(night.recipe, night.stars, str(row["band"]), row["zero_point"], row["airmass"])
-        found, snr, ids = _compare_frame(light, row, x, y, rates * row["exptime"])
+        image = night.light(night.shots[night.names.index(name)])
+        found, snr, ids = _compare_frame(light, reduced.field, image, row, x, y, rates * row["exptime"])
         parts += found
         known |= ids
         total = best_snr.setdefault(str(row["band"]), np.zeros(len(x)))
@@ -192,7 +196,7 @@ def _compare(night: Night, reduced: Reduced, done: Calibrated) -> Table:
 
 
 def _compare_frame(
-    light: Measured, row: Any, x: Values, y: Values, total: Values
+    light: Measured, field: Table, image: Image, row: Any, x: Values, y: Values, total: Values
 ) -> tuple[list[Part], Values, dict[int, int]]:
     """Positions, fluxes, sky levels and the aperture correction of a frame; the SNR of each true star."""
     assert light.photometry is not None and light.growth is not None
@@ -211,11 +215,11 @@ def _compare_frame(
     factor = 10.0 ** (-0.4 * growth.correction)
     whole = factor * np.hypot(err, flux * growth.correction_err / POGSON)
     parts = [("flux", snr[at[use]], ((factor * flux - total[at]) / whole)[use])]
-    # a star's own wings in the annulus are light, not sky
     inner, outer = table.meta["annulus"]
     wings = np.diff(enclosed_light(np.array([inner, outer]), fwhm, BETA))[0] / (np.pi * (outer**2 - inner**2))
     level_err = np.asarray(table["err_annulus"], float) / (np.pi * radius**2)
-    off = (np.asarray(table["sky"], float) - row["sky"] - wings * total[at]) / level_err
+    level = light_in_annuli(light, field, image, inner, outer)
+    off = (np.asarray(table["sky"], float) - level) / level_err
     parts.append(("sky", snr[at[use]], off[use]))
     # what the annulus takes for sky is missing from the aperture, too
     seen = held - wings * np.pi * radius**2
@@ -232,6 +236,27 @@ def _compare_frame(
         parts.append((axis, snr[at_star], off))
     ids = {int(star): int(k) for star, k in zip(table["star"][use], at[use], strict=True)}
     return parts, snr, ids
+
+
+def light_in_annuli(light: Measured, field: Table, image: Image, inner: float, outer: float) -> Values:
+    """What falls into the free part of each sky annulus, without any noise: sky, and wings of stars."""
+    assert light.photometry is not None and isinstance(light.transform, Transform)
+    stars = locate_stars(field, light.transform, light.detected.psf.fwhm)
+    noise = np.full(image.shape, light.detected.noise**2, np.float32)
+    frame = Frame(image, noise, np.zeros(image.shape, np.uint16), light.detected.exposure)
+    blocked = block_stars(frame, stars.x, stars.y, stars.flux, fwhm=stars.fwhm, beta=stars.beta, limit=inner)
+    levels = np.full(len(stars.x), np.nan)
+    half = int(outer) + 1
+    for k, (x, y) in enumerate(zip(stars.x, stars.y, strict=True)):
+        i, j = (slice(max(int(v) - half, 0), int(v) + half + 2) for v in (y, x))
+        rows, columns = np.ogrid[
+            i.start : i.start + image[i, j].shape[0], j.start : j.start + image[i, j].shape[1]
+        ]
+        r2 = (columns - x) ** 2 + (rows - y) ** 2
+        free = (r2 >= inner**2) & (r2 <= outer**2) & (blocked[i, j] == 0)
+        if free.any():
+            levels[k] = image[i, j][free].mean(dtype=float)
+    return levels
 
 
 def light_inside(radius: float, fwhm: float) -> float:

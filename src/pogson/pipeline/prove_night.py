@@ -90,7 +90,7 @@ class ProofNight:
     @property
     def side(self) -> int:
         """Columns and rows of a frame."""
-        return ceil(sqrt(self.stars)) * ceil(max(36.0, 9.0 * self.fwhm)) + 8
+        return ceil(sqrt(self.stars)) * ceil(max(36.0, 12.0 * self.fwhm)) + 8
 
     def recipe(self, seed: int, table: str) -> dict[str, Any]:
         """Recipe of a night without clouds, gradients and cosmic rays, near the zenith; 1 arcsec a pixel."""
