@@ -18,7 +18,7 @@ def night(term, gaps=0.0, seed=1):
 
 def test_the_term_comes_back_with_an_honest_error():
     pulls = []
-    for seed in range(15):
+    for seed in range(100, 112):
         found = compare_ensemble(night(-0.03, seed=seed)).color_extinction
         pulls.append((found.term + 0.03) / found.term_err)
     assert found.reason == ""

@@ -136,7 +136,7 @@ def test_gaps_and_impossible_wishes_are_said():
 def test_the_minimum_of_an_eclipse_comes_back_both_ways():
     rng = np.random.default_rng(3)
     both = []
-    for _ in range(30):
+    for _ in range(60):
         t, t0 = np.linspace(-0.1, 0.1, 120) + rng.uniform(-3e-4, 3e-4, 120), rng.uniform(-0.01, 0.01)
         mag = 0.5 * np.exp(-((t - t0) ** 2) / 2 / 0.03**2) + rng.normal(0, 0.01, 120)
         err = np.full(120, 0.01)

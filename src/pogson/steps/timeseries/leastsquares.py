@@ -74,14 +74,13 @@ def solve_ensemble(
     """
     mag, var = np.where(good, mag, 0.0), np.where(good, var, 1.0)
     scatter = _first_scatter(mag, var, good)
-    used = good
+    star, frame, _ = _solve(mag, np.where(good, 1.0 / (var + scatter[:, None] ** 2), 0.0))
     if fluxes is not None:
-        star, frame, _ = _solve(mag, np.where(used, 1.0 / (var + scatter[:, None] ** 2), 0.0))
         mag, var, good = linear_magnitudes(*fluxes, star, frame)
-        used = good
+    used = good
     for _ in range(turns):
         w = np.where(used, 1.0 / (var + scatter[:, None] ** 2), 0.0)
-        star, frame, _ = _solve(mag, w)
+        star, frame = _alternate(mag, w, star, frame)  # the exact solution is only needed at the end
         if fluxes is not None:
             mag, var, good = linear_magnitudes(*fluxes, star, frame)
         away, away_var = _without_itself(mag - star[:, None] - np.nan_to_num(frame), w, var)
@@ -165,6 +164,18 @@ def _solve(mag: Values, w: Values) -> tuple[Values, Values, Values]:
     extra = np.einsum("se,st,te->e", apart, inverse, apart, optimize=True)
     var = np.where(seen, 1.0 / np.where(seen, total, 1.0) + np.maximum(extra, 0.0), np.nan)
     return star + middle, np.where(seen, offset - middle, np.nan), var
+
+
+def _alternate(mag: Values, w: Values, star: Values, frame: Values) -> tuple[Values, Values]:
+    """The solution again, from one nearby: stars from frames and frames from stars, three times."""
+    by_star, by_frame = w.sum(1), w.sum(0)
+    seen = by_frame > 0.0
+    for _ in range(3):
+        left = mag - np.nan_to_num(frame)
+        star = np.where(by_star > 0.0, (w * left).sum(1) / np.where(by_star > 0.0, by_star, 1.0), star)
+        frame = np.where(seen, (w * (mag - star[:, None])).sum(0) / np.where(seen, by_frame, 1.0), frame)
+    middle = float(frame[seen].mean()) if seen.any() else 0.0
+    return star + middle, frame - middle
 
 
 def _without_itself(residual: Values, w: Values, var: Values) -> tuple[Values, Values]:

@@ -107,7 +107,8 @@ def fit_minimum(time: Values, mag: Values, mag_err: Values) -> Minimum:
     again = []
     for _ in range(DRAWS):
         made = model + rng.normal(0.0, err)
-        again.append(_symmetric(t, made, err, _fit_polynomial(t, made, err, smooth.degree), near))
+        anew = _fit_polynomial(t, made, err, smooth.degree)
+        again.append(_symmetric(t, made, err, anew, anew.faintest()[0]))
     return Minimum(best, float(np.std(again, ddof=1)) * beta * stretch, "Kwee-van Woerden", beta)
 
 
