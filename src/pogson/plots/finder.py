@@ -53,13 +53,13 @@ def figure_finder(frame: Frame, wcs: Any, catalog: Table, *, title: str = "") ->
 def plot_sky(ax: Axes, shape: tuple[int, int], wcs: Any, catalog: Table) -> Axes:
     """Stars of a catalogue as dots, larger when brighter, where a frame would show them."""
     x, y, mag = _places(shape, wcs, catalog)
+    ax.set_xlim(-0.5, shape[1] - 0.5)
+    ax.set_ylim(-0.5, shape[0] - 0.5)
+    ax.set_aspect("equal")
     if len(x) == 0:
         return say_empty(ax, "no catalogue star here")
     size = 1.0 + 7.0 * (np.clip(mag.max() - mag, 0.0, 8.0) / max(np.ptp(mag), 1.0)) ** 1.2
     ax.scatter(x, y, s=size**2, color=INK, linewidths=0)
-    ax.set_xlim(-0.5, shape[1] - 0.5)
-    ax.set_ylim(-0.5, shape[0] - 0.5)
-    ax.set_aspect("equal")
     ax.grid(visible=False)
     ax.set_xlabel("x [px]")
     return ax
@@ -94,7 +94,7 @@ def _grid(ax: Axes, shape: tuple[int, int], wcs: Any) -> None:
     limits = ax.get_xlim(), ax.get_ylim()
     for values, offset, name in ((ra, middle, "α"), (dec, 0.0, "δ")):
         span = float(np.ptp(values))
-        step = _STEPS[min(np.searchsorted(_STEPS, span / 5.0), len(_STEPS) - 1)]
+        step = float(_STEPS[min(int(np.searchsorted(_STEPS, span / 5.0)), len(_STEPS) - 1)])
         first = np.ceil((values.min() + offset) / step) * step - offset
         levels = np.arange(first, values.max(), step)
         if len(levels) and span < 300.0:

@@ -67,7 +67,7 @@ def _fit_once(p: Values, q: Values, w: Values, affine: bool) -> Values:
     mp, mq = (w @ p) / total, (w @ q) / total
     dp, dq = p - mp, q - mq
     if affine:
-        part = np.linalg.lstsq((dp.T * w) @ dp, (dp.T * w) @ dq, rcond=None)[0].T
+        part = _solve_two((dp.T * w) @ dp, (dp.T * w) @ dq).T
     else:
         cross = (dp.T * w) @ dq
         flip = np.linalg.det(cross) < 0
@@ -78,6 +78,17 @@ def _fit_once(p: Values, q: Values, w: Values, affine: bool) -> Values:
         if flip:
             part[:, 1] *= -1
     return np.column_stack([part, mq - part @ mp])
+
+
+def _solve_two(normal: Values, right: Values) -> Values:
+    """Two equations; stars on one line leave the other direction as it is least squares' wont."""
+    (a, b), (_, d) = normal
+    det = a * d - b * b
+    if det <= 1e-10 * a * d:
+        least: Values = np.asarray(np.linalg.lstsq(normal, right, rcond=None)[0], float)
+        return least
+    found: Values = np.array([[d, -b], [-b, a]]) @ right / det
+    return found
 
 
 def chance_of(

@@ -160,6 +160,8 @@ def _best_order(d: Values, plane: Values, w: Values) -> int:
     quarter = 2 * (d[:, 0] > 0.0) + (d[:, 1] > 0.0)
     # a curve is not to be extrapolated: stars all around are asked for, more for higher orders
     around = int(np.bincount(quarter, minlength=4).min())
+    if around < 10:
+        return 1
     best, miss = 1, _miss(d, plane, w, 1)
     for order, need in ((2, 10), (3, 20), (4, 40)):
         if around < need:
