@@ -118,6 +118,13 @@ def test_faint_stars_are_no_variables_because_their_magnitudes_are_not_normal():
     assert np.nanmax(table["excess"]) < 4.5
 
 
+def test_a_star_behind_a_branch_for_one_frame_is_no_variable():
+    curves, _, _ = series(stars=60, frames=200)
+    curves.flux[2, 50] = -1.0
+    table = measure_variability(compare_ensemble(curves))
+    assert table["excess"][2] < 4
+
+
 def test_quality_counts_faults_and_variation_is_none():
     curves, _, _ = series(stars=60, frames=200)
     curves.flux[5] *= 10 ** (-0.4 * 0.1 * np.sin(np.arange(200) / 40))

@@ -71,7 +71,8 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     curves = ensemble.curves
     usable = np.isfinite(ensemble.mag) & ((curves.flags & SPOILED) == 0)
     mag, err = np.where(usable, ensemble.mag, np.nan), np.where(usable, ensemble.mag_err, np.nan)
-    wild = isolated_outliers(mag, err)
+    # told by the fluxes: a star behind a branch for one frame has no magnitude
+    wild = isolated_outliers(*_unspoiled(ensemble))
     # a few frames through thick cloud would make the whole of a standard deviation
     calm = np.where(wild | (err > 3.0 * row_median(err)[:, None]), np.nan, mag)
     n = usable.sum(1)
@@ -89,7 +90,7 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     with np.errstate(invalid="ignore"):
         faults = faults + (local > 1.3 * expected)
     quality = np.where(unusable > max_unusable, -1, faults)
-    excess = stand_off(mean, *_scatter_of_flux(ensemble, calm), n, quality >= 0)
+    excess = stand_off(mean, *_scatter_of_flux(ensemble, calm, wild), n, quality >= 0)
     nothing = np.full(len(n), np.nan)
     return VARIABILITY.table(
         star=np.array(curves.stars["id"], np.int64),  # its own: the table may be sorted
@@ -150,13 +151,19 @@ def stand_off(mag: Values, rms: Values, expected: Values, n: NDArray[np.int64], 
     return excess
 
 
-def _scatter_of_flux(ensemble: Ensemble, calm: Values) -> tuple[Values, Values]:
+def _scatter_of_flux(ensemble: Ensemble, calm: Values, wild: Mask) -> tuple[Values, Values]:
     """Standard deviation of the fluxes, and the expected one, where the magnitude is calm or none."""
-    curves = ensemble.curves
-    known = np.isfinite(calm) | (~np.isfinite(ensemble.mag) & ((curves.flags & SPOILED) == 0))
-    known &= np.isfinite(curves.flux) & ~(curves.flux_err > 3.0 * row_median(curves.flux_err)[:, None])
-    flux, err = np.where(known, curves.flux, np.nan), np.where(known, curves.flux_err, np.nan)
+    flux, err = _unspoiled(ensemble)
+    known = np.isfinite(calm) | (~np.isfinite(ensemble.mag) & ~wild)
+    known &= np.isfinite(flux) & ~(err > 3.0 * row_median(err)[:, None])
+    flux, err = np.where(known, flux, np.nan), np.where(known, err, np.nan)
     return standard_deviation(flux), _quadratic_mean(err)
+
+
+def _unspoiled(ensemble: Ensemble) -> tuple[Values, Values]:
+    curves = ensemble.curves
+    fine = (curves.flags & SPOILED) == 0
+    return np.where(fine, curves.flux, np.nan), np.where(fine, curves.flux_err, np.nan)
 
 
 def _rank(excess: Values, doubt: NDArray[np.int64], quality: NDArray[np.int64]) -> NDArray[np.int64]:
