@@ -37,7 +37,7 @@ def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch, small_night):
             exec(compile(text, str(page), "exec"), names)
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")) + [ROOT / "README.md"], ids=str)
+@pytest.mark.parametrize("page", [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md"], ids=str)
 def test_links_of_a_page_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), f"{page}: {target}"

@@ -166,7 +166,7 @@ class Frame:
     unit : str
         "electron" or "adu".
     correlation : float
-        Noise of a sum over many pixels, over that of uncorrelated pixels; above 1 where frames were resampled.
+        Noise of a sum over many pixels, over that of uncorrelated pixels; above 1 where resampled.
     """
 
     data: Image
