@@ -47,7 +47,7 @@ def make_frames(folder, n, side, dither):
 
 
 def in_process(code, *words):
-    """Seconds and peak memory (GB) of a job in a process of its own, without imports and loading of kernels."""
+    """Seconds and peak memory (GB) of a job in a process of its own, start-up not counted."""
     source = f"import sys, time\n{code}\nstart = time.perf_counter()\njob()\n"
     source += "print('SECONDS', time.perf_counter() - start)"
     done = subprocess.run(

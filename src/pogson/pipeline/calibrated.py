@@ -19,12 +19,17 @@ from pogson.pipeline.reduce import Reduced, in_time
 from pogson.pipeline.settings import Settings
 from pogson.steps.inspect.judge import Verdict, judge_frames
 from pogson.steps.match.crossmatch import crossmatch
+from pogson.steps.measure.growth import GrowthCurve
 from pogson.steps.standardize.apply import standardize
 from pogson.steps.standardize.transparency import measure_transparency
 from pogson.steps.standardize.zeropoint import ColorTerm, ZeroPoints, fit_zero_points
 
 #: mag: aperture corrections of one night differ at least by so much from frame to frame
 LEAST_SPREAD = 0.005
+#: mag: a correction with a larger error is not used
+USELESS = 0.1
+#: mag: a correction this far from those of the other frames was made by a neighbour
+FAR = 0.3
 
 
 @dataclass(frozen=True)
@@ -127,33 +132,31 @@ def _transparency(
 
 
 def fill_corrections(lights: Sequence[Measured]) -> tuple[Measured, ...]:
-    """Give a frame without an aperture correction of its own the usual one of its band.
+    """Give a frame without a usable aperture correction of its own the usual one of its band.
 
     Apertures follow the seeing, so frames of a night lose nearly the same share of the light. The scatter
     of the others is the error; a zero point must not jump where one frame had no star fit for its own.
     """
-    filled = []
+    known: dict[str, list[GrowthCurve]] = {}
     for light in lights:
-        growth = light.growth
-        if growth is None or np.isfinite(growth.correction):
-            filled.append(light)
-            continue
-        known = [
-            other.growth
-            for other in lights
-            if other.growth is not None
-            and np.isfinite(other.growth.correction)
-            and other.detected.exposure.band == light.detected.exposure.band
-        ]
-        if known:
-            values = np.array([g.correction for g in known])
-            usual = float(np.median(values))
-            spread = 1.4826 * float(np.median(np.abs(values - usual)))
-            error = float(np.hypot(max(spread, LEAST_SPREAD), np.median([g.correction_err for g in known])))
-            reason = f"aperture correction of {len(known)} other frames of the band"
-            growth = replace(growth, correction=usual, correction_err=error, reason=reason)
-        filled.append(replace(light, growth=growth))
-    return tuple(filled)
+        if light.growth is not None and light.growth.correction_err < USELESS:
+            known.setdefault(light.detected.exposure.band, []).append(light.growth)
+    return tuple(_with_correction(m, known.get(m.detected.exposure.band, [])) for m in lights)
+
+
+def _with_correction(light: Measured, known: Sequence[GrowthCurve]) -> Measured:
+    growth = light.growth
+    if growth is None or not known:
+        return light
+    values = np.array([g.correction for g in known])
+    usual = float(np.median(values))
+    odd = len(known) >= 3 and abs(growth.correction - usual) > FAR
+    if growth.correction_err < USELESS and not odd:
+        return light
+    spread = 1.4826 * float(np.median(np.abs(values - usual)))
+    error = float(np.hypot(max(spread, LEAST_SPREAD), np.median([g.correction_err for g in known])))
+    reason = f"aperture correction of the band's other frames ({len(known)})"
+    return replace(light, growth=replace(growth, correction=usual, correction_err=error, reason=reason))
 
 
 def _strangers(lights: Sequence[Measured], settings: Settings) -> list[str]:

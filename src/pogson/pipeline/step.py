@@ -38,7 +38,7 @@ class Setting:
         return self._check_one(value, where)
 
     def _check_one(self, value: Any, where: str) -> Any:
-        wanted = (int, float) if self.type is float else self.type
+        wanted: Any = (int, float) if self.type is float else self.type
         if not isinstance(value, wanted) or (isinstance(value, bool) and self.type is not bool):
             raise SettingError(f"{where} must be {_WORDS[self.type]}, got {value!r}")
         if (self.type is int or self.unit in SIZES) and value < 0:

@@ -44,16 +44,16 @@ def overscan_level(raw: RawFrame, *, smooth: int = 15) -> NDArray[np.float32]:
     if strip.size == 0:
         return level
     if strip.shape[1] > strip.shape[0]:
-        known = strip[np.isfinite(strip)]
-        level[:] = np.median(known) if known.size else 0.0
+        finite = strip[np.isfinite(strip)]
+        level[:] = np.median(finite) if finite.size else 0.0
         return level
     medians = np.median(strip, axis=1)
     known = np.flatnonzero(np.isfinite(medians))
     if not known.size:
         return level
     # a row without numbers must not spread through the running mean
-    medians = np.interp(np.arange(len(medians)), known, medians[known])
-    rows = uniform_filter1d(medians, smooth, mode="nearest")
+    filled = np.interp(np.arange(len(medians)), known, medians[known])
+    rows = uniform_filter1d(filled, smooth, mode="nearest")
     level[:] = np.interp(np.arange(ny), np.arange(max(y0, 0), max(y0, 0) + len(rows)), rows)
     return level
 
