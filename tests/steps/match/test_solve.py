@@ -141,3 +141,10 @@ def test_nan_and_duplicate_rows_do_no_harm():
         stars, shape=(NY, NX), cone=make_cone(mag, a, d), hint=Hint(120.0, 30.0, 3.4), blind=False
     )
     assert miss(found, truth) < 0.3
+
+
+def test_a_pointing_that_is_off_by_two_fields_is_found_about_it():
+    stars, truth = stars_at(120.0, 30.0, 1.5)
+    found = solve(stars, Hint(123.2, 30.6, 3600 * 1.5 / NX))
+    assert miss(found, truth) < 0.5
+    assert found.source == "a search about the pointing" and "off by 2.8 deg" in found.notes[0]

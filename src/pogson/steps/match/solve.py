@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from math import exp, inf, isfinite, log, nan
 
 import numpy as np
@@ -39,6 +40,8 @@ _NEAR = 0.06  # tolerance of the logarithm of the scale in one attempt
 _RUNGS = ((40, 12, 12), (80, 12, 12), (120, 18, 25))  # catalogue stars, detections paired, maps verified
 _QUICK = ((60, 12, 6),)
 _LEVELS = tuple(0.6 * 1.4**k for k in range(12))  # degree: sizes of figures for blind search
+_TURNS = 12  # of the spiral
+_FIRST = 62  # places of the spiral, four turns, that are looked at before the whole sky
 _FIELD = (1.1, 2.0)  # a field is so many times as wide as the figures of its level
 
 
@@ -109,9 +112,10 @@ def solve_stars(
     """Find the place of a star list on the sky.
 
     The hint is tried first: the frame's centre may be off by half a field, the scale by `scale_tolerance`,
-    at any angle and in either hand. Then the scale is let free by a factor of 3, then the whole sky is
-    searched, then a spiral of `search` degrees about the pointing. A solution is believed only where
-    the expected number of accidental ones, among all maps looked at so far, is below 1e-6.
+    at any angle and in either hand. Then the scale is let free by a factor of 3, then the neighbourhood of
+    the pointing, the whole sky, and the rest of `search` degrees about the pointing are searched. A
+    solution is believed only where the expected number of accidental ones, among all maps looked at so far,
+    is below 1e-6.
 
     Parameters
     ----------
@@ -198,7 +202,6 @@ def _attempts(
     job: _Search, hint: Hint, sky: Sky | None, tolerance: float, search: float, blind: bool
 ) -> Iterator[Solution | None]:
     """All that is tried, the likeliest first."""
-    side = job.frame.side / 3600.0
     if hint.place and isfinite(hint.scale):
         near = max(_NEAR, log(1.0 + tolerance) + 0.01)
         yield _near(job, hint, near, _RUNGS, "the pointing and the pixel scale")
@@ -209,16 +212,13 @@ def _attempts(
         for factor in _ladder(3.0 if isfinite(hint.scale) else 12.0):
             found = _near(job, replace(hint, scale=known * factor), _NEAR, _QUICK, "the pointing")
             yield _noted(found, hint)
+    spiral = _spiral(job, hint, search) if hint.place and isfinite(hint.scale) else iter(())
+    # wrong pointings are mostly wrong by little
+    yield from islice(spiral, _FIRST)
     if sky is not None:
-        if isfinite(hint.scale):
-            yield _noted(_anywhere(job, sky, 0.9 * hint.scale, 1.1 * hint.scale), hint)
-        else:
-            yield _noted(_anywhere(job, sky, 1e-3, inf), hint)
-    if hint.place and isfinite(hint.scale) and search > 0:
-        step = 0.9 * hint.scale * side
-        for ra, dec in _spiral(hint.ra, hint.dec, step, min(search, 12.0 * step)):
-            moved = replace(hint, ra=ra, dec=dec)
-            yield _noted(_near(job, moved, _NEAR, _QUICK, "a search about the pointing"), hint)
+        low, high = (0.9 * hint.scale, 1.1 * hint.scale) if isfinite(hint.scale) else (1e-3, inf)
+        yield _noted(_anywhere(job, sky, low, high), hint)
+    yield from spiral
 
 
 def _ladder(most: float) -> list[float]:
@@ -227,13 +227,16 @@ def _ladder(most: float) -> list[float]:
     return [float(exp(s * sign)) for s in steps for sign in (1, -1)]
 
 
-def _spiral(ra: float, dec: float, step: float, radius: float) -> Iterator[tuple[float, float]]:
-    for ring in range(1, int(radius / step) + 1):
+def _spiral(job: _Search, hint: Hint, radius: float) -> Iterator[Solution | None]:
+    """Look at the places about the pointing, ring by ring."""
+    step = 0.9 * hint.scale * job.frame.side / 3600.0
+    for ring in range(1, min(int(radius / step), _TURNS) + 1):
         n = max(6, round(2.0 * np.pi * ring))
-        for k in range(n):
-            t = 2.0 * np.pi * k / n
-            plane = np.degrees(np.tan(np.radians(ring * step)))
-            yield from_plane(plane * np.sin(t), plane * np.cos(t), ra, dec)
+        away = np.degrees(np.tan(np.radians(ring * step)))
+        for t in 2.0 * np.pi * np.arange(n) / n:
+            ra, dec = from_plane(away * np.sin(t), away * np.cos(t), hint.ra, hint.dec)
+            moved = replace(hint, ra=ra, dec=dec)
+            yield _noted(_near(job, moved, _NEAR, _QUICK, "a search about the pointing"), hint)
 
 
 def _near(
@@ -333,7 +336,7 @@ def _solution(plane: Plane, chance: float, source: str) -> Solution:
     return Solution(plane.wcs(), plane.rms, int(plane.used.sum()), chance, scale, source, plane.order)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=len(_LEVELS))
 def _index(sky: Sky, width: float) -> QuadIndex:
     return make_quads(*sky(), width=width)
 
@@ -344,8 +347,10 @@ def _anywhere(job: _Search, sky: Sky, low: float, high: float) -> Solution | Non
     side = frame.side / 3600.0
     levels = [w for w in _LEVELS[::-1] if low * side < _FIELD[1] * w and high * side > _FIELD[0] * w]
     if isfinite(high) and levels:
-        # where the scale is known one level will do: that whose fields are as wide
-        levels = [min(levels, key=lambda w: abs(log(np.sqrt(low * high) * side / 1.43 / w)))]
+        # where the scale is known: the level whose fields are as wide, then coarser ones for short lists
+        best = int(np.argmin([abs(log(np.sqrt(low * high) * side / 1.43 / w)) for w in _LEVELS]))
+        # a finer one only where its figures are soon made
+        levels = [*_LEVELS[best : best + 3], *_LEVELS[max(best - 1, 2) : best]]
     for width in levels:
         index = _index(sky, width)
         scales = (max(low, 0.95 * _FIELD[0] * width / side), min(high, 1.05 * _FIELD[1] * width / side))
