@@ -10,7 +10,7 @@ def test_prove_says_what_holds_and_draws_it(pogson, tmp_path):
     assert "zero point" in answer.out
     assert "holds" in answer.out
     assert (tmp_path / "out" / "pulls.png").stat().st_size > 10_000
-    assert set(read_table(tmp_path / "out" / "pulls.ecsv").colnames) == {"quantity", "snr", "pull"}
+    assert set(read_table(tmp_path / "out" / "pulls.ecsv").colnames) == {"quantity", "group", "snr", "pull"}
 
 
 def test_a_negative_gain_is_refused_in_one_line(pogson, tmp_path):

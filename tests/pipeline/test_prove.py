@@ -72,6 +72,17 @@ def test_the_error_of_a_width_is_its_scatter():
     assert np.std([p.width for p in found]) == pytest.approx(found[0].width_err, rel=0.2)
 
 
+def test_stars_that_share_a_mistake_are_not_counted_as_so_many_proofs():
+    rng = np.random.default_rng(5)
+    groups = np.repeat([str(k) for k in range(12)], 200)
+    shared = 0.5 * rng.standard_normal(12)
+    pulls = np.sqrt(0.75) * rng.standard_normal(2400) + np.repeat(shared, 200)
+    alone = summarize_pulls("magnitude", 0.0, np.inf, pulls)
+    together = summarize_pulls("magnitude", 0.0, np.inf, pulls, groups)
+    assert alone.mean_err == pytest.approx(1.0 / np.sqrt(2400), rel=0.2)
+    assert together.mean_err == pytest.approx(shared.std(ddof=1) / np.sqrt(12), rel=0.3)
+
+
 def test_wide_stars_share_their_light_as_the_profile_says():
     assert light_inside(12.0, 8.0) == pytest.approx(
         float(enclosed_light(np.array([12.0]), 8.0, 3.2)[0]), abs=1e-3

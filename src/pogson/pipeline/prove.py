@@ -43,8 +43,8 @@ from pogson.steps.measure.stars import locate_stars
 
 Values = NDArray[np.float64]
 
-#: quantity, signal-to-noise ratio, pull
-Part = tuple[str, Values, Values]
+#: quantity, what its pulls share a mistake by (frame or band), signal-to-noise ratio, pull
+Part = tuple[str, str, Values, Values]
 
 #: edges of the bins in signal-to-noise ratio
 SNR_EDGES = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
@@ -62,7 +62,7 @@ QUANTITIES = {
 }
 
 SPOILT = SPOILED | int(Star.NEIGHBOR | Star.FEW_SKY | Star.NO_COLOR)
-PULLS = ("quantity", "snr", "pull")
+PULLS = ("quantity", "group", "snr", "pull")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ class Proof:
     Attributes
     ----------
     pulls : Table
-        quantity, snr (expected; NaN for a whole frame's), pull.
+        quantity, group (pulls of one group share an aperture correction or a zero point), snr (expected; NaN
+        for a whole frame's), pull.
     """
 
     pulls: Table
@@ -122,7 +123,8 @@ class Proof:
         if low > 0.0 or np.isfinite(high):
             snr = np.asarray(self.pulls["snr"], float)
             mine &= (snr >= low) & (snr < high)
-        return summarize_pulls(quantity, low, high, np.asarray(self.pulls["pull"], float)[mine])
+        groups = np.asarray(self.pulls["group"], str)[mine]
+        return summarize_pulls(quantity, low, high, np.asarray(self.pulls["pull"], float)[mine], groups)
 
     def bins(self, quantity: str, least: int = 20) -> list[Pulls]:
         """One quantity in each bin of the signal-to-noise ratio that holds enough."""
@@ -153,7 +155,9 @@ def prove(given: ProofNight | None = None, *, seed: int = 1, workers: int = 0) -
         write_table(where / "stars.csv", chosen.star_table(seed))
         night = write_night(chosen.recipe(seed, str(where / "stars.csv")), where / "night", workers=workers)
         reduced, done = _reduce(where, workers)
-    return Proof(_compare(night, reduced, done))
+    pulls = _compare(night, reduced, done)
+    pulls["group"] = [f"{seed} {group}" for group in pulls["group"]]
+    return Proof(pulls)
 
 
 def _reduce(where: Path, workers: int) -> tuple[Reduced, Calibrated]:
@@ -214,17 +218,18 @@ def _compare_frame(
     growth = light.growth
     factor = 10.0 ** (-0.4 * growth.correction)
     whole = factor * np.hypot(err, flux * growth.correction_err / POGSON)
-    parts = [("flux", snr[at[use]], ((factor * flux - total[at]) / whole)[use])]
+    name = str(row["name"])
+    parts: list[Part] = [("flux", name, snr[at[use]], ((factor * flux - total[at]) / whole)[use])]
     inner, outer = table.meta["annulus"]
     wings = np.diff(enclosed_light(np.array([inner, outer]), fwhm, BETA))[0] / (np.pi * (outer**2 - inner**2))
     level_err = np.asarray(table["err_annulus"], float) / (np.pi * radius**2)
     level = light_in_annuli(light, field, image, inner, outer)
     off = (np.asarray(table["sky"], float) - level) / level_err
-    parts.append(("sky", snr[at[use]], off[use]))
+    parts.append(("sky", name, snr[at[use]], off[use]))
     # what the annulus takes for sky is missing from the aperture, too
     seen = held - wings * np.pi * radius**2
     pull = (growth.correction - 2.5 * np.log10(seen)) / growth.correction_err
-    parts.append(("aperture correction", np.array([np.nan]), np.array([pull])))
+    parts.append(("aperture correction", name, np.array([np.nan]), np.array([pull])))
     stars = light.detected.stars
     where, rows = tree.query(np.column_stack([stars["x"], stars["y"]]), distance_upper_bound=0.6 * fwhm + 0.5)
     ok = np.isfinite(where) & ((np.asarray(stars["flags"], int) & SPOILED) == 0)
@@ -233,7 +238,7 @@ def _compare_frame(
         off = (np.asarray(stars[axis], float)[ok] - true[at_star]) / np.asarray(stars[f"{axis}_err"], float)[
             ok
         ]
-        parts.append((axis, snr[at_star], off))
+        parts.append((axis, name, snr[at_star], off))
     ids = {int(star): int(k) for star, k in zip(table["star"][use], at[use], strict=True)}
     return parts, snr, ids
 
@@ -288,7 +293,7 @@ def _compare_magnitudes(
         ratio = 10.0 ** (-0.4 * (mag - np.asarray(night.stars[f"mag_{band}"], float)[at]))
         pull = (ratio - 1.0) / (ratio * err / POGSON)
         good = use & np.isfinite(pull)
-        parts.append(("magnitude", np.sqrt(squares[at[good]]), pull[good]))
+        parts.append(("magnitude", band, np.sqrt(squares[at[good]]), pull[good]))
     return parts
 
 
@@ -299,31 +304,46 @@ def _compare_zero_points(night: Night, done: Calibrated, truth: dict[str, Any]) 
     pull = (np.asarray(table["zero_point"], float) - true) / np.asarray(table["zero_point_err"], float)
     # frames of one band share the catalogue's errors: only one of them is a test of its own
     first = np.unique(np.asarray(table["band"], str), return_index=True)[1]
-    parts = [("zero point", none[first], pull[first])]
+    bands = np.asarray(table["band"], str)
+    parts = [("zero point", str(bands[k]), none[k : k + 1], pull[k : k + 1]) for k in first]
     for band, term in done.color_terms.items():
         if term.err > 0.0:
             off = (term.value - night.recipe.bands[band].color_term) / term.err
-            parts.append(("colour term", np.array([np.nan]), np.array([off])))
+            parts.append(("colour term", band, np.array([np.nan]), np.array([off])))
     return parts
 
 
 def _as_table(parts: list[Part]) -> Table:
-    names = np.concatenate([np.full(len(pull), name, "U24") for name, _, pull in parts])
-    snr, pull = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+    names, groups = (np.concatenate([np.full(len(p[3]), p[i], "U40") for p in parts]) for i in (0, 1))
+    snr, pull = (np.concatenate([p[i] for p in parts]) for i in (2, 3))
     good = np.isfinite(pull)
-    return Table(dict(zip(PULLS, (names[good], snr[good], pull[good]), strict=True)))
+    return Table({name: values[good] for name, values in zip(PULLS, (names, groups, snr, pull), strict=True)})
 
 
-def summarize_pulls(quantity: str, low: float, high: float, pulls: Values) -> Pulls:
-    """Mean and width of pulls, with their errors."""
+def summarize_pulls(
+    quantity: str, low: float, high: float, pulls: Values, groups: NDArray[np.str_] | None = None
+) -> Pulls:
+    """Mean and width of pulls, with their errors.
+
+    Stars of a group share a mistake, so that a mean over them is not as certain as their number says: the
+    errors are those of leaving out one group after the other (jackknife) where these are larger.
+    """
     n = len(pulls)
     if n < 2:
         return Pulls(quantity, low, high, n, *([np.nan] * 4))
+    mean, width = _mean_and_width(pulls)
+    # of independent normal numbers: the quantiles scatter more than a standard deviation would
+    errors = np.array([width, 0.92 * width]) / np.sqrt(n)
+    names, number = np.unique(np.arange(n) if groups is None else groups, return_inverse=True)
+    if 4 <= len(names) <= n // 5:
+        left = np.array([_mean_and_width(pulls[number != k]) for k in range(len(names))])
+        errors = np.maximum(errors, np.sqrt(len(names) - 1.0) * left.std(axis=0))
+    return Pulls(quantity, low, high, n, mean, float(errors[0]), width, float(errors[1]))
+
+
+def _mean_and_width(pulls: Values) -> tuple[float, float]:
     a, b = np.percentile(pulls, [15.865, 84.135])
-    width = float(b - a) / 2.0
-    # of a normal distribution: the quantiles scatter more than a standard deviation would
-    root = np.sqrt(n)
-    return Pulls(quantity, low, high, n, float(np.mean(pulls)), width / root, width, 0.92 * width / root)
+    return float(np.mean(pulls)), float(b - a) / 2.0
 
 
 def describe_proof(proof: Proof) -> list[str]:
