@@ -172,15 +172,14 @@ def test_damaged_and_malicious_imports_add_nothing(tmp_path):
     assert list((tmp_path / "b").iterdir()) == []
 
 
-def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
-    import pogson.io.store as store
-
+def test_a_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "write_atomic", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    with pytest.raises(FileError, match="no space left on device; check the disk") as caught:
         add_catalog(stars(50), "mine", store=tmp_path)
+    assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 

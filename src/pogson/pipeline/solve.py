@@ -29,6 +29,9 @@ from pogson.steps.match.solve import Cone, Hint, make_cone, solve_stars
 #: degree: where the header's WCS is right, stars so far from its centre are asked for
 _MARGIN = 1.3
 
+#: degree: the figures of wider fields are made in a second or two
+_WIDE = 2.0
+
 
 @dataclass(frozen=True)
 class Solved:
@@ -96,7 +99,7 @@ def solve_by(
     catalog : Table, optional
         CATALOG.
     far : bool
-        Search about the pointing, too: takes a second.
+        Search about the pointing and the whole sky, however long it takes: up to half a minute.
 
     Raises
     ------
@@ -111,7 +114,7 @@ def solve_by(
         found = _as_the_header_says(stars, exposure, hints)
         if found is not None:
             return found
-    sky = tycho2_sky if catalog is None else None
+    sky = tycho2_sky if catalog is None and (far or _soon(hints[-1], exposure)) else None
     for hint in hints[:-1]:
         try:
             return solve_stars(stars, shape=exposure.shape, cone=cone, hint=hint, blind=False)
@@ -120,6 +123,11 @@ def solve_by(
     return solve_stars(
         stars, shape=exposure.shape, cone=cone, hint=hints[-1], sky=sky, search=10.0 if far else 0.0
     )
+
+
+def _soon(hint: Hint, exposure: Exposure) -> bool:
+    """Whether a search of the whole sky is worth its time: without a pointing, or for wide fields."""
+    return not hint.place or max(exposure.shape) * hint.scale > _WIDE * 3600.0
 
 
 def _as_the_header_says(stars: Table, exposure: Exposure, hints: Sequence[Hint]) -> Solution | None:
