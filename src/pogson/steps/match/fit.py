@@ -51,11 +51,11 @@ def pair(matrix: Values, reference: Points, stars: Points, radius: float) -> tup
     return i, nearest[i]
 
 
-def fit_matrix(p: Values, q: Values, err: Values, *, affine: bool) -> Values:
-    """Least squares map of p (n, 2) onto q (n, 2), robust: weights fall beyond 2.5 sigma."""
+def fit_matrix(p: Values, q: Values, err: Values, *, affine: bool, rounds: int = 4) -> Values:
+    """Least squares map of p (n, 2) onto q (n, 2); weights fall beyond 2.5 sigma, in so many rounds."""
     w = 1.0 / (err**2 + _FLOOR**2)
     matrix = _fit_once(p, q, w, affine)
-    for _ in range(4):
+    for _ in range(rounds):
         pull = np.hypot(*(q - move(matrix, p)).T) * np.sqrt(w)
         spread = max(1.0, float(np.median(pull)) / 1.18)
         matrix = _fit_once(p, q, w * np.minimum(1.0, (2.5 * spread / np.maximum(pull, 1e-9)) ** 2), affine)
@@ -118,7 +118,7 @@ def chance_of(
 
 
 def refine(
-    matrix: Values, reference: Points, stars: Points, *, start: float, radius: float
+    matrix: Values, reference: Points, stars: Points, *, start: float, radius: float, rounds: int = 4
 ) -> tuple[Values, Indices, Indices]:
     """Pair and fit again while the radius shrinks from `start` to `radius`."""
     reach = max(start, radius)
@@ -128,7 +128,7 @@ def refine(
             break
         err = np.hypot(reference.err[i], stars.err[j])
         affine = len(i) >= 10 and reach <= 2.0 * radius
-        matrix = fit_matrix(reference.xy[i], stars.xy[j], err, affine=affine)
+        matrix = fit_matrix(reference.xy[i], stars.xy[j], err, affine=affine, rounds=rounds)
         done = reach <= radius
         reach = max(radius, reach / 2.0)
         before = (i, j)

@@ -63,7 +63,7 @@ def verify_map(
     # first the bright ones, whose accidental pairs are few; the catalogue goes as deep as the list, about
     for depth in depths:
         a = _some(known, inside[:depth])
-        matrix, i, j = refine(matrix, a, stars.brightest(depth), start=start, radius=radius)
+        matrix, i, j = refine(matrix, a, stars.brightest(depth), start=start, radius=radius, rounds=1)
         if len(i) < 4 or not _sound(matrix):
             return None
         if depth >= max(len(inside), len(stars.xy)):
