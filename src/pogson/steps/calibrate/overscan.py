@@ -29,11 +29,16 @@ def useful_section(raw: RawFrame) -> Section:
     return y0, y1, x0, x1
 
 
-def overscan_level(raw: RawFrame, *, smooth: int = 15) -> NDArray[np.float32]:
+#: rows over which the level is averaged: where it jitters from row to row, and the part of all rows where not
+_SHORT, _PART = 15, 0.25
+
+
+def overscan_level(raw: RawFrame) -> NDArray[np.float32]:
     """Level of the overscan for each stored row, ADU; zeros where there is no overscan.
 
-    The median of each row, averaged over `smooth` rows so that its own noise does not enter the image as
-    stripes. A strip of whole rows (wider than high) gives one number.
+    The clipped mean of each row, averaged over a quarter of the rows: its own noise would enter the image as
+    stripes, which no error column holds. Only where rows differ by more than their noise the average
+    is short. A strip of whole rows (wider than high) gives one number.
     """
     ny, nx = raw.pixels.shape
     level = np.zeros(ny, np.float32)
@@ -47,15 +52,31 @@ def overscan_level(raw: RawFrame, *, smooth: int = 15) -> NDArray[np.float32]:
         finite = strip[np.isfinite(strip)]
         level[:] = np.median(finite) if finite.size else 0.0
         return level
-    medians = np.median(strip, axis=1)
-    known = np.flatnonzero(np.isfinite(medians))
+    means, noise = _row_means(strip)
+    known = np.flatnonzero(np.isfinite(means))
     if not known.size:
         return level
     # a row without numbers must not spread through the running mean
-    filled = np.interp(np.arange(len(medians)), known, medians[known])
+    filled = np.interp(np.arange(len(means)), known, means[known])
+    steps = np.diff(filled)
+    jitters = steps.size > 0 and float(np.mean(steps**2)) / 2.0 > 1.5 * noise**2
+    smooth = _SHORT if jitters else max(_SHORT, round(_PART * len(filled)))
     rows = uniform_filter1d(filled, smooth, mode="nearest")
     level[:] = np.interp(np.arange(ny), np.arange(max(y0, 0), max(y0, 0) + len(rows)), rows)
     return level
+
+
+def _row_means(strip: Image) -> tuple[NDArray[np.float64], float]:
+    """Clipped mean of each row, and the noise of such a mean."""
+    middle = np.median(strip, axis=1, keepdims=True)
+    away = strip - middle
+    spread = 1.4826 * float(np.nanmedian(np.abs(away))) if np.isfinite(away).any() else 0.0
+    # whole numbers hide a small spread
+    kept = np.abs(away) <= 4.0 * max(spread, 1.0)
+    n = np.maximum(kept.sum(axis=1), 1)
+    means = (middle[:, 0] + np.where(kept, away, 0.0).sum(axis=1) / n).astype(np.float64)
+    sigma = float(np.sqrt(np.mean(away[kept] ** 2))) if kept.any() else 0.0
+    return means, sigma / float(np.sqrt(strip.shape[1]))
 
 
 def stored_adu(raw: RawFrame, section: Section, level: NDArray[np.float32] | None = None) -> Image:

@@ -15,7 +15,7 @@ from pogson.kernels.centroid import windowed_centroids
 Values = NDArray[np.float64]
 
 FWHM_TO_SIGMA = 1.0 / 2.3548200450309493
-NARROWEST = 1.0  # px: a narrower window sees too few pixels to be the same at every sub-pixel phase
+NARROWEST = 1.3  # px: a narrower window sees too few pixels to be the same at every sub-pixel phase
 
 #: Pixels without a value of their own. A saturated pixel has one: it still marks the star.
 BLANK = UNUSABLE & ~int(Pixel.SATURATED | Pixel.BLEED)
