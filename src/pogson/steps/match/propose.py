@@ -122,7 +122,7 @@ def _count(
     alive = np.arange(len(gamma))
     height, width = raster.shape
     flat = raster.ravel()
-    for low, high, least in ((0, 6, 3), (6, 12, 3), (12, len(z), 0)):
+    for low, high, least in ((0, 6, 1), (6, 12, 3), (12, len(z), 0)):
         if low >= len(z):
             break
         away = z[low:high].astype(np.complex64)[None] - first[alive].astype(np.complex64)[:, None]
@@ -133,7 +133,7 @@ def _count(
         column = np.clip(place.real, 0, width - 1).astype(np.int64)
         row = np.clip(place.imag, 0, height - 1).astype(np.int64)
         hits[alive] += flat[row * width + column].sum(1)
-        alive = alive[hits[alive] >= min(least, high // 3 + 1)]
+        alive = alive[hits[alive] >= least]
     return hits
 
 
