@@ -110,7 +110,8 @@ def _band_lines(frames: Table, done: Calibrated, pixel_scale: float) -> list[str
 
 
 def _zero_point_words(points: Table, done: Calibrated, band: str) -> list[str]:
-    best = int(np.argmin(np.nan_to_num(points["zero_point_err"], nan=np.inf))) if len(points) else -1
+    # that of the clearest frame
+    best = int(np.argmax(np.nan_to_num(points["zero_point"], nan=-np.inf))) if len(points) else -1
     if best < 0 or not np.isfinite(points["zero_point"][best]):
         return ["instrumental magnitudes"]
     zero = with_error(float(points["zero_point"][best]), float(points["zero_point_err"][best]))
