@@ -14,6 +14,7 @@ from pogson.core.columns import ZEROPOINTS
 from pogson.core.errors import NightError
 from pogson.core.transform import Transform
 from pogson.pipeline.coordinates import Located, epoch_of
+from pogson.pipeline.covered import measure_patchiness
 from pogson.pipeline.lights import Measured
 from pogson.pipeline.reduce import Reduced, in_time
 from pogson.pipeline.settings import Settings
@@ -55,6 +56,8 @@ class Calibrated:
     matched : int
         Stars of the field that the catalogue has.
     notes : tuple of str
+    patchiness : mapping of path to float
+        How unevenly the stars of a frame lose light.
     """
 
     stars: Table
@@ -67,6 +70,7 @@ class Calibrated:
     color_terms: dict[str, ColorTerm] = field(default_factory=dict)
     matched: int = 0
     notes: tuple[str, ...] = ()
+    patchiness: dict[str, float] = field(default_factory=dict)
 
     @property
     def colors(self) -> dict[str, str]:
@@ -82,7 +86,8 @@ def calibrate_magnitudes(
     tables = [_with_facts(m) for m in measured]
     relative = measure_transparency(tables) if tables else Table()
     transparency = _transparency(reduced.lights, measured, relative, settings)
-    verdicts = judge_frames(_metrics(reduced.lights, transparency), **settings.of("judge"))
+    patchy = measure_patchiness(tables, relative) if tables else {}
+    verdicts = judge_frames(_metrics(reduced.lights, transparency, patchy), **settings.of("judge"))
     accepted = frozenset(
         m.detected.exposure.path for m, v in zip(reduced.lights, verdicts, strict=True) if v.accepted
     )
@@ -108,6 +113,7 @@ def calibrate_magnitudes(
         dict(zero_points.colors) if zero_points else {},
         matched,
         (*notes, *_strangers(reduced.lights, settings)),
+        patchy,
     )
 
 
@@ -120,7 +126,7 @@ def _transparency(
         for m, row in zip(measured, relative, strict=True)
     }
     # a trailed frame loses light from its apertures, and gets too much of it put back
-    shapes = judge_frames(_metrics(lights, {}), **settings.of("judge"))
+    shapes = judge_frames(_metrics(lights, {}, {}), **settings.of("judge"))
     best: dict[str, float] = {}
     for light, verdict in zip(lights, shapes, strict=True):
         exposure = light.detected.exposure
@@ -179,7 +185,9 @@ def _with_facts(light: Measured) -> Table:
     return table
 
 
-def _metrics(lights: Sequence[Measured], transparency: dict[str, tuple[float, float]]) -> Table:
+def _metrics(
+    lights: Sequence[Measured], transparency: dict[str, tuple[float, float]], patchy: dict[str, float]
+) -> Table:
     rows = [
         {
             "path": m.detected.exposure.path,
@@ -188,6 +196,7 @@ def _metrics(lights: Sequence[Measured], transparency: dict[str, tuple[float, fl
             "fwhm": m.detected.psf.fwhm,
             "elongation": m.detected.psf.elongation,
             "transparency": transparency.get(m.detected.exposure.path, (nan, nan))[0],
+            "patchiness": patchy.get(m.detected.exposure.path, nan),
             "problem": "" if isinstance(m.transform, Transform) else m.transform.reason,
         }
         for m in lights

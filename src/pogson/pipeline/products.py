@@ -30,6 +30,7 @@ MORE: dict[str, tuple[str, str]] = {
     "unit": ("", "unit of sky and fluxes: adu where the gain is unknown"),
     "noise": ("electron", "noise of a sky pixel"),
     "elongation": ("", "median major over minor axis of the stars"),
+    "patchiness": ("", "largest difference of transparency between parts of the frame, as a fraction"),
     "transparency_err": ("", "error of transparency, 1 sigma"),
     "aperture_radius": ("pix", "radius of the aperture"),
     "aperture_correction": ("mag", "to add to a magnitude of the aperture for all the light"),
@@ -54,6 +55,7 @@ def frames_table(
     others: Sequence[Exposure],
     failures: Sequence[Failure],
     unread: Sequence[tuple[str, str]],
+    patchiness: Mapping[str, float] | None = None,
 ) -> Table:
     """FRAMES: one row for every file of the night, also those that could not be used.
 
@@ -69,12 +71,16 @@ def frames_table(
         Frames that were tried and could not be used; `item` is the path.
     unread : sequence of (path, reason)
         Files that could not be read at all.
+    patchiness : mapping of path to float, optional
+        How unevenly light came through.
     """
     failed = {f.item: f.reason for f in failures}
     rows = [
         _light_row(light, verdict, transparency.get(light.detected.exposure.path, (nan, nan)))
         for light, verdict in zip(lights, verdicts, strict=True)
     ]
+    for row in rows:
+        row["patchiness"] = (patchiness or {}).get(row["path"], nan)
     for exposure in others:
         reason = failed.get(exposure.path, "")
         refused = bool(reason) or exposure.kind == "unknown"

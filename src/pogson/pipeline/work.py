@@ -86,7 +86,9 @@ class Work:
         others = (*self.ready.others, *(e for e in self.ready.lights if e.path in lost))
         lights, done = self.reduced.lights, self.done
         return Tables(
-            frames_table(lights, done.verdicts, done.transparency, others, tried, self.scan.unread),
+            frames_table(
+                lights, done.verdicts, done.transparency, others, tried, self.scan.unread, done.patchiness
+            ),
             photometry_table(done.photometry),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 from astropy.table import Table
@@ -35,6 +36,7 @@ def judge_frames(
     cloudy_below: Fraction = 0.85,
     max_fwhm_ratio: float = 2.0,
     max_elongation_ratio: float = 1.5,
+    max_patchiness: Fraction = 0.3,
     trailed_above: float = 1.6,
     drop: tuple[str, ...] = (),
     keep: tuple[str, ...] = (),
@@ -62,6 +64,9 @@ def judge_frames(
     max_elongation_ratio : float
         A frame with stars longer (major over minor axis) than this many times the band's median is
         rejected.
+    max_patchiness : float
+        A frame is rejected of which a part gets so much less (or more) of its light than the rest: a tree,
+        the dome, the edge of a cloud. Above a third of this it is used, with a remark.
     trailed_above : float
         Above this elongation a frame is used, with a remark.
     drop : tuple of str
@@ -89,11 +94,16 @@ def judge_frames(
             against.append(f"seeing or focus: FWHM {row['fwhm']:.1f} px")
         if row["elongation"] > max_elongation_ratio * length[band]:
             against.append(f"trailed: elongation {row['elongation']:.2f}")
+        patchy = float(row["patchiness"]) if "patchiness" in frames.colnames else nan
+        if patchy > max_patchiness:
+            against.append(f"covered in part: {patchy:.0%} of the light differs")
         if name in drop:
             against.append("dropped by the settings")
         remarks = []
         if min_transparency <= row["transparency"] < cloudy_below:
             remarks.append(f"cloud or haze: {row['transparency']:.0%} of the light")
+        if max_patchiness / 3.0 < patchy <= max_patchiness:
+            remarks.append(f"uneven: {patchy:.0%} of the light differs over the frame")
         if trailed_above < row["elongation"] <= max_elongation_ratio * length[band]:
             remarks.append(f"trailed: elongation {row['elongation']:.2f}")
         if forced:
