@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import count
 from math import cos, isfinite, nan, radians, sin
 from pathlib import Path
 from threading import Lock, local
@@ -286,7 +287,7 @@ class _Shop:
     ) -> None:
         self.night, self.settings, self.scratch, self.blind = night, settings, scratch, blind
         self.quick = False
-        self.buffers, self.turn = local(), Lock()
+        self.buffers, self.turn, self.kept = local(), Lock(), count()
         size = sum(e.shape[0] * e.shape[1] for e in night.lights) * 10
         self.spill = size > 0.5e9 * memory
         # where outliers are rejected, cosmic rays need not be found first
@@ -413,7 +414,8 @@ class _Shop:
 
     def _keep(self, frame: Frame) -> Rows:
         if self.spill:
-            return self.scratch.keep(f"{id(frame)}-{len(frame.exposure.path)}.raw", frame)
+            # a number of its own: the address of a frame is given to the next one when it is gone
+            return self.scratch.keep(f"{next(self.kept)}.raw", frame)
         data, variance, mask = frame.data, frame.variance, frame.mask
         return lambda y0, y1: (data[y0:y1], variance[y0:y1], mask[y0:y1])
 

@@ -118,10 +118,9 @@ def compare_with_truth(out: str | Path, night: str | Path) -> Recovery:
         recovered[band] = (true[good], measured[good], err[good])
         bright = good & (err < 1.0857 / 200.0)
         offsets[band] = float(np.median((measured - true)[bright])) if bright.any() else np.nan
+    single = _pulls(photometry, zero_points, stars, true_stars, rows, clean, bands)
     points = _compare_zero_points(zero_points, true_frames)
-    return Recovery(
-        points, recovered, offsets, _pulls(photometry, zero_points, stars, true_stars, rows, clean, bands)
-    )
+    return Recovery(points, recovered, offsets, bin_pulls(*single))
 
 
 def _identify(stars: Table, true: Table, bands: list[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
@@ -171,7 +170,7 @@ def _pulls(
     rows: NDArray[np.int64],
     clean: NDArray[np.bool_],
     bands: list[str],
-) -> tuple[Pulls, ...]:
+) -> tuple[Values, Values]:
     index: Mapping[int, int] = {int(s): i for i, s in enumerate(stars["id"])}
     at = np.array([index[int(s)] for s in photometry["star"]])
     flags = np.asarray(photometry["flags"], int)
@@ -198,6 +197,11 @@ def _pulls(
         pull[mine] = (ratio - 1.0) / (relative * ratio)
         # of the flux alone; sorted by the true flux, so that lucky stars are not favoured
         snr[mine] = 1.0857362 / err[mine] / ratio
+    return snr, pull
+
+
+def bin_pulls(snr: Values, pull: Values) -> tuple[Pulls, ...]:
+    """Mean and width of the pulls, by signal-to-noise ratio; bins of fewer than 20 are left out."""
     found = []
     for low, high in pairwise(SNR_EDGES):
         values = pull[(snr >= low) & (snr < high) & np.isfinite(pull)]
