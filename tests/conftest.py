@@ -19,6 +19,12 @@ SMALL = {
 }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_catalogs_of_your_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Catalogues that somebody keeps at hand must not change what the tests see."""
+    os.environ["POGSON_CATALOGS"] = str(tmp_path_factory.mktemp("catalogs"))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of real frames; the test is skipped where it is not there."""
