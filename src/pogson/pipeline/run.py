@@ -37,13 +37,12 @@ from pogson.pipeline.series import (
     Target,
     brightest_stars,
     find_target,
-    light_curve_table,
     make_series,
     read_target,
     series_bands,
-    variability_table,
 )
 from pogson.pipeline.series_pictures import draw_series
+from pogson.pipeline.series_tables import light_curve_table, variability_table
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.summary import summarize
 from pogson.pipeline.warmup import compile_kernels

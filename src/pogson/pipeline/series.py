@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.table import Table, vstack
+from astropy.table import Table
 
-from pogson.core.columns import LIGHTCURVE, VARIABILITY
 from pogson.core.errors import NightError, SettingError
 from pogson.core.flags import Star, flag_names
 from pogson.core.transform import Transform
@@ -169,33 +168,3 @@ def make_series(
         variability["band"] = band
         found.append(Series(band, ensemble, variability))
     return found, notes
-
-
-def light_curve_table(series: Sequence[Series]) -> Table:
-    """LIGHTCURVE of all stars, one row per star and frame; gaps are rows with NaN."""
-    if not series:
-        return LIGHTCURVE.empty()
-    parts = []
-    for one in series:
-        curves = one.ensemble.curves
-        n_stars, n_frames = curves.flux.shape
-        parts.append(
-            LIGHTCURVE.table(
-                star=np.repeat(np.asarray(curves.stars["id"], np.int64), n_frames),
-                frame=np.tile(np.asarray(curves.frames["frame"], str), n_stars),
-                bjd_tdb=np.tile(curves.time, n_stars),
-                mag=one.ensemble.mag.ravel(),
-                mag_err=one.ensemble.mag_err.ravel(),
-                flags=curves.flags.ravel(),
-                band=np.full(n_stars * n_frames, one.band),
-            )
-        )
-    return LIGHTCURVE.describe(vstack(parts, metadata_conflicts="silent"))
-
-
-def variability_table(series: Sequence[Series]) -> Table:
-    """VARIABILITY of all bands."""
-    if not series:
-        return VARIABILITY.empty()
-    plain = [Table(one.variability, meta={}, copy=False) for one in series]
-    return VARIABILITY.describe(vstack(plain, metadata_conflicts="silent"))
