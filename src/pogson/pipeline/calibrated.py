@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import nan
 from pathlib import Path
 
@@ -197,6 +197,9 @@ def _metrics(
             "elongation": m.detected.psf.elongation,
             "transparency": transparency.get(m.detected.exposure.path, (nan, nan))[0],
             "patchiness": patchy.get(m.detected.exposure.path, nan),
+            "airmass": m.detected.exposure.airmass,
+            "sky": m.detected.sky,
+            **asdict(m.detected.metrics),
             "problem": "" if isinstance(m.transform, Transform) else m.transform.reason,
         }
         for m in lights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from pogson.core.frame import Exposure, Frame
 from pogson.core.psf import PSF
 from pogson.core.transform import Transform
 from pogson.io.fits import read_raw
+from pogson.io.stored import StoredTable
 from pogson.pipeline.cache import Cache, make_key
 from pogson.pipeline.settings import Settings
 from pogson.steps.calibrate.collection import Masters
 from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.detect.find import detect_stars
+from pogson.steps.inspect.metrics import Metrics, measure_metrics
 from pogson.steps.match.align import match_stars
 from pogson.steps.match.field import MatchFailure
 from pogson.steps.measure.aperture import measure_aperture
@@ -34,28 +36,32 @@ GROWTH_SETTINGS = ("radius", "radius_pixels", "annulus_inner", "annulus_outer")
 class Detected:
     """A light frame whose stars are known.
 
-    `frame` is None where the pixels are not in memory.
+    `frame` is None where the pixels are not in memory, and `stars` a file where they were not asked for.
     """
 
     exposure: Exposure
-    stars: Table
+    stars: Table | StoredTable
     psf: PSF
     sky: float  # electron / px, median
     noise: float  # electron, median
     masters: tuple[str, ...]
     missing: tuple[str, ...]  # kinds of calibration that were not there
     unit: str
+    metrics: Metrics = field(default_factory=Metrics)
     key: str = ""
     frame: Frame | None = None
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A light frame whose fluxes are known; `photometry` is None where it could not be matched."""
+    """A light frame whose fluxes are known; `photometry` is None where it could not be matched.
+
+    Its tables stay in the files of the cache.
+    """
 
     detected: Detected
     transform: Transform | MatchFailure
-    photometry: Table | None = None
+    photometry: StoredTable | None = None
     growth: GrowthCurve | None = None
 
 
@@ -76,10 +82,11 @@ class Workshop:
         key = self._key(exposure)
         known = self.cache.get(key)
         if known is not None:
-            return _restore_detected(exposure, known, key)
+            return _restore_detected(exposure, known.read(), key)
         frame = self.calibrate(exposure)
         stars = detect_stars(frame, **self.settings.of("detect"))
         sky, psf = stars.meta.pop("sky"), stars.meta["psf"]  # the sky's maps are as large as the frame
+        metrics = measure_metrics(frame, stars, sky.level_mesh, **self.settings.of("inspect"))
         made = frame.calibration
         found = Detected(
             frame.exposure,
@@ -90,6 +97,7 @@ class Workshop:
             made.masters,
             made.missing,
             frame.unit,
+            metrics,
             key,
             frame,
         )
@@ -100,8 +108,8 @@ class Workshop:
     def measure(
         self, detected: Detected, field: Table, field_key: str, transform: Transform | MatchFailure
     ) -> Measured:
-        """Measure the field's stars in a frame; its pixels are let go."""
-        light = replace(detected, frame=None)
+        """Measure the field's stars in a frame; its pixels are let go, and so are its tables."""
+        light = replace(detected, frame=None, stars=self._stored(detected))
         if isinstance(transform, MatchFailure):
             return Measured(light, transform)
         settings = self.settings.of("measure")
@@ -115,8 +123,9 @@ class Workshop:
         shared = {k: v for k, v in settings.items() if k in GROWTH_SETTINGS}
         growth = fit_growth(frame, field, at=transform, fwhm=fwhm, **shared)
         meta = {k: v for k, v in photometry.meta.items() if k != "exposure"}
-        self.cache.put(key, photometry, {"growth": growth, "meta": meta})
-        return Measured(light, transform, photometry, growth)
+        kept = self.cache.put(key, photometry, {"growth": growth, "meta": meta})
+        kept.meta = photometry.meta
+        return Measured(light, transform, kept, growth)
 
     def process(
         self,
@@ -151,15 +160,23 @@ class Workshop:
             transform = MatchFailure(str(error))
         return self.measure(detected, field, field_key, transform)
 
+    def _stored(self, detected: Detected) -> Table | StoredTable:
+        """The stars of a frame as the cache has them."""
+        stored = self.cache.get(detected.key)
+        if stored is None:
+            return detected.stars
+        stored.meta = {name: detected.stars.meta[name] for name in ("psf", "exposure")}
+        return stored
+
     def _key(self, exposure: Exposure) -> str:
         """Everything that the stars of a frame depend on."""
         file = Path(exposure.path).stat()
         masters = [(m.name, m.n, m.sources, m.notes) for m in self.masters.masters]
-        steps = self.settings.of("calibrate"), self.settings.of("detect")
+        steps = [self.settings.of(name) for name in ("calibrate", "detect", "inspect")]
         return make_key(pogson.__version__, file.st_size, file.st_mtime_ns, exposure, masters, steps)
 
 
-_FACTS = ("psf", "sky", "noise", "masters", "missing", "unit")
+_FACTS = ("psf", "sky", "noise", "masters", "missing", "unit", "metrics")
 
 
 def key_of_field(field: Table) -> str:
@@ -182,11 +199,12 @@ def _restore_detected(exposure: Exposure, stars: Table, key: str) -> Detected:
         tuple(facts["masters"]),
         tuple(facts["missing"]),
         facts["unit"],
+        Metrics(**facts["metrics"]),
         key,
     )
 
 
-def _restore_measured(light: Detected, transform: Transform, photometry: Table) -> Measured:
+def _restore_measured(light: Detected, transform: Transform, photometry: StoredTable) -> Measured:
     facts = Cache.facts(photometry)
     growth = GrowthCurve(**_numbers(facts["growth"]))
     photometry.meta = {**facts["meta"], "exposure": light.exposure}

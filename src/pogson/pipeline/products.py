@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict
 from math import nan
 from typing import Any
 
@@ -16,6 +17,7 @@ from pogson.core.transform import Transform
 from pogson.pipeline.lights import Measured
 from pogson.pipeline.workers import Failure
 from pogson.steps.inspect.judge import Verdict
+from pogson.steps.inspect.tracking import measure_tracking, slow_trend
 
 #: further columns of frames.ecsv: name -> (unit, description)
 MORE: dict[str, tuple[str, str]] = {
@@ -29,17 +31,30 @@ MORE: dict[str, tuple[str, str]] = {
     "temperature": ("deg_C", "temperature of the detector"),
     "unit": ("", "unit of sky and fluxes: adu where the gain is unknown"),
     "noise": ("electron", "noise of a sky pixel"),
+    "fwhm_trend": ("pix", "slow part of fwhm: median of the nine frames of the band around this one"),
     "elongation": ("", "median major over minor axis of the stars"),
+    "trail": (
+        "",
+        "0 where stars are round or point everywhere, else 1 - minor / major axis",
+    ),
+    "trail_angle": ("deg", "direction of the trail, from x towards y"),
+    "minimum": ("electron", "smallest usable pixel"),
+    "maximum": ("electron", "largest usable pixel: one hot pixel makes it"),
+    "dynamic_range": ("electron", "how far the brightest unsaturated stars stand above the sky"),
+    "uniformity": ("electron", "largest difference of the sky between 4 x 4 areas of the frame"),
+    "saturated": ("", "fraction of saturated pixels"),
     "patchiness": ("", "largest difference of transparency between parts of the frame, as a fraction"),
     "transparency_err": ("", "error of transparency, 1 sigma"),
     "aperture_radius": ("pix", "radius of the aperture"),
     "aperture_correction": ("mag", "to add to a magnitude of the aperture for all the light"),
     "aperture_correction_err": ("mag", "error of aperture_correction, 1 sigma"),
-    "dx": ("pix", "shift of the field's origin against the reference frame, columns"),
+    "dx": ("pix", "shift of the frame's centre against the reference frame, columns"),
     "dy": ("pix", "the same, rows"),
+    "tracking": ("pix", "how far the field moved since the frame before"),
     "rotation": ("deg", "rotation against the reference frame"),
     "scale": ("", "scale against the reference frame"),
     "match_rms": ("pix", "distance of the matched stars, root mean square"),
+    "reason_codes": ("", "why rejected, in words that stay the same; empty when accepted"),
     "masters": ("", "masters applied"),
     "missing": ("", "kinds of calibration that were not there"),
     "time_source": ("", "where the time came from"),
@@ -81,14 +96,17 @@ def frames_table(
     ]
     for row in rows:
         row["patchiness"] = (patchiness or {}).get(row["path"], nan)
+    _compare_frames(rows)
     for exposure in others:
         reason = failed.get(exposure.path, "")
         refused = bool(reason) or exposure.kind == "unknown"
         reason = reason.removeprefix(f"{exposure.path}: ")
         said = reason or ("kind unknown: not used" if refused else "; ".join(exposure.notes))
-        rows.append(_facts(exposure) | {"accepted": not refused, "reasons": said})
+        code = "failed" if reason else "unknown-kind" if refused else ""
+        rows.append(_facts(exposure) | {"accepted": not refused, "reasons": said, "reason_codes": code})
     for path, reason in unread:
-        rows.append(_facts(Exposure(path=path)) | {"accepted": False, "reasons": reason})
+        facts = {"accepted": False, "reasons": reason, "reason_codes": "unread"}
+        rows.append(_facts(Exposure(path=path)) | facts)
     names = [*FRAMES.names, *MORE]
     blank = {c.name: "" if c.dtype is str else 0 if c.dtype is int else nan for c in FRAMES.columns}
     columns: dict[str, Any] = {
@@ -102,7 +120,16 @@ def frames_table(
 
 
 def _is_text(name: str) -> bool:
-    return name.endswith("_source") or name in ("target", "unit", "masters", "missing")
+    return name.endswith("_source") or name in ("target", "unit", "reason_codes", "masters", "missing")
+
+
+def _compare_frames(rows: list[dict[str, Any]]) -> None:
+    """What shows only beside the other frames: tracking, and the trend of the focus."""
+    dx, dy, fwhm = (np.array([row.get(name, nan) for row in rows], float) for name in ("dx", "dy", "fwhm"))
+    moved = measure_tracking(dx, dy)
+    trend = slow_trend(fwhm, [row["band"] for row in rows])
+    for row, tracking, focus in zip(rows, moved, trend, strict=True):
+        row |= {"tracking": float(tracking), "fwhm_trend": float(focus)}
 
 
 def _facts(exposure: Exposure) -> dict[str, Any]:
@@ -150,6 +177,8 @@ def _light_row(light: Measured, verdict: Verdict, transparency: tuple[float, flo
         "missing": ", ".join(detected.missing),
         "accepted": verdict.accepted,
         "reasons": "; ".join(remarks),
+        "reason_codes": ", ".join(verdict.codes),
+        **asdict(detected.metrics),
     }
     if growth is not None:
         row |= {
@@ -158,9 +187,12 @@ def _light_row(light: Measured, verdict: Verdict, transparency: tuple[float, flo
             "aperture_correction_err": growth.correction_err,
         }
     if isinstance(transform, Transform):
+        # of the centre: a turn about it is no shift
+        center = (np.array(detected.exposure.shape[::-1]) - 1.0) / 2.0
+        dx, dy = np.array(transform.apply(*center)) - center
         row |= {
-            "dx": float(transform.matrix[0, 2]),
-            "dy": float(transform.matrix[1, 2]),
+            "dx": float(dx),
+            "dy": float(dy),
             "rotation": transform.rotation,
             "scale": transform.scale,
             "match_rms": transform.rms,

@@ -9,10 +9,16 @@ STEPS: dict[str, Step] = {
     for step in (
         Step("calibrate", "pogson.steps.calibrate.correct:calibrate_frame"),
         Step("detect", "pogson.steps.detect.find:detect_stars"),
+        Step("inspect", "pogson.steps.inspect.metrics:measure_metrics"),
         Step("judge", "pogson.steps.inspect.judge:judge_frames"),
         Step("match", "pogson.steps.match.field:match_frames", ("names", "reference")),
         Step("measure", "pogson.steps.measure.aperture:measure_aperture", ("at", "fwhm")),
-        Step("stack", "pogson.steps.stack.coadd:coadd", ("memory", "each")),
+        Step(
+            "stack",
+            "pogson.steps.stack.coadd:coadd",
+            ("memory", "each"),
+            around="pogson.pipeline.stack_night:stack_bands",
+        ),
         Step("standardize", "pogson.steps.standardize.zeropoint:fit_zero_points", ("pixel_scale",)),
     )
 }

@@ -25,6 +25,7 @@ from pogson.steps.calibrate.collection import Masters
 from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
 from pogson.steps.detect.find import detect_stars
+from pogson.steps.inspect.metrics import measure_metrics
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.growth import fit_growth
 
@@ -130,6 +131,7 @@ def _measure() -> None:
     mask[3, 3] = 1
     frame = Frame(data, data.copy(), mask, Exposure(exptime=60.0), Calibration.none())
     stars = detect_stars(frame)
+    measure_metrics(frame, stars, stars.meta["sky"].level_mesh)
     measure_aperture(frame, stars, fwhm=stars.meta["psf"].fwhm)
     fit_growth(frame, stars, fwhm=stars.meta["psf"].fwhm)
 

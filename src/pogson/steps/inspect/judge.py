@@ -3,13 +3,66 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan
 
 import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
 from pogson.core.units import Fraction
+from pogson.steps.inspect.scores import FAR, score, usual
+
+Values = NDArray[np.float64]
+
+#: why a frame is rejected: a word that stays the same, and a sentence
+REJECTED = {
+    "no-match": "{problem}",
+    "few-stars": "few stars: {n_stars:.0f}",
+    "cloud": "cloud: {transparency:.0%} of the light",
+    "focus": "seeing or focus: FWHM {fwhm:.1f} px, usually {usual_fwhm:.1f} px",
+    "trailed": "trailed: elongation {elongation:.2f}, usually {usual_elongation:.2f}",
+    "covered": "covered in part: {patchiness:.0%} of the light differs",
+    "saturated": "saturated: {saturated:.0%} of the pixels",
+    "range": "dynamic range: {dynamic_range:.0f}, below {least_range:g}",
+    "uneven": "uneven sky: {uniformity:.1f} from part to part, above {most_uneven:g}",
+    "dropped": "dropped by the settings",
+}
+
+#: what to know of a frame that is used
+REMARKS = {
+    "haze": "cloud or haze: {transparency:.0%} of the light{at_airmass}",
+    "wide": "seeing or focus: FWHM {fwhm:.1f} px, usually {usual_fwhm:.1f} px",
+    "long": "trailed: elongation {elongation:.2f}",
+    "patchy": "uneven: {patchiness:.0%} of the light differs over the frame",
+    "few": "few stars: {n_stars:.0f}, usually {usual_n_stars:.0f}",
+    "bright": "bright sky: {sky:.0f}, usually {usual_sky:.0f}",
+    "shade": "uneven sky: {uniformity:.1f} from part to part, usually {usual_uniformity:.1f}",
+}
+
+#: the remark that says the same as a reason
+SAME = {
+    "cloud": "haze",
+    "focus": "wide",
+    "trailed": "long",
+    "covered": "patchy",
+    "few-stars": "few",
+    "uneven": "shade",
+}
+
+METRICS = (
+    "n_stars",
+    "fwhm",
+    "elongation",
+    "transparency",
+    "patchiness",
+    "saturated",
+    "dynamic_range",
+    "uniformity",
+    "sky",
+    "airmass",
+)
+
+#: above this airmass the air itself takes a good part of the light
+LOW = 1.5
 
 
 @dataclass(frozen=True)
@@ -22,10 +75,13 @@ class Verdict:
         The frame enters the products.
     reasons : tuple of str
         Why it was rejected, or what to know of an accepted frame.
+    codes : tuple of str
+        Why it was rejected, in words of `REJECTED`; empty where it was accepted.
     """
 
     accepted: bool
     reasons: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
 
 
 def judge_frames(
@@ -37,22 +93,26 @@ def judge_frames(
     max_fwhm_ratio: float = 2.0,
     max_elongation_ratio: float = 1.5,
     max_patchiness: Fraction = 0.3,
+    max_saturated: Fraction = 0.1,
     trailed_above: float = 1.6,
+    dynamic_range: float = 0.0,
+    uniformity: float = 0.0,
     drop: tuple[str, ...] = (),
     keep: tuple[str, ...] = (),
 ) -> list[Verdict]:
     """Accept or reject each light frame of a night.
 
-    Every limit is relative to the night itself: to the best frame of the band for the
-    transparency, to the median of the band for seeing and elongation. A moonlit night is not
-    rejected for its sky, nor one of poor tracking for its stars; a cloud is seen by the stars
-    that lose light.
+    Every limit that works by itself is relative to the night: to the best frame of the band for the
+    transparency, to the median and the scatter of the band for seeing and elongation. A moonlit night
+    is not rejected for its sky, nor one of poor tracking for its stars; a cloud is seen by the
+    stars that lose light.
 
     Parameters
     ----------
     frames : Table
-        One row per light frame: `path, band, n_stars, fwhm, elongation, transparency`, and
-        `problem`, which is not empty where the frame could not be matched to the field.
+        One row per light frame: `path, band, n_stars, fwhm, elongation, transparency`; `problem`, which is
+        not empty where the frame could not be matched to the field; and, where known, `airmass,
+        patchiness, saturated, dynamic_range, uniformity, sky`.
     min_stars : int
         A frame with fewer stars is rejected.
     min_transparency : float
@@ -60,15 +120,24 @@ def judge_frames(
     cloudy_below : float
         Below this transparency a frame is used, with a remark.
     max_fwhm_ratio : float
-        A frame with stars wider than this many times the band's median is rejected.
+        A frame with stars wider than this many times the band's median is rejected, if it is also 5 sigma
+        of the night's scatter off.
     max_elongation_ratio : float
         A frame with stars longer (major over minor axis) than this many times the band's median is
-        rejected.
+        rejected, if it is also 5 sigma off.
     max_patchiness : float
         A frame is rejected of which a part gets so much less (or more) of its light than the rest: a tree,
         the dome, the edge of a cloud. Above a third of this it is used, with a remark.
+    max_saturated : float
+        A frame of which a larger part is saturated is rejected: twilight, or a lamp.
     trailed_above : float
         Above this elongation a frame is used, with a remark.
+    dynamic_range : float
+        A frame whose brightest stars stand less above the sky is rejected, in electrons (ADU where the gain
+        is unknown); 0 is no limit.
+    uniformity : float
+        A frame whose sky differs by more between its parts is rejected, in electrons (ADU where the
+        gain is unknown); 0 is no limit.
     drop : tuple of str
         File names that are rejected whatever their quality.
     keep : tuple of str
@@ -79,44 +148,74 @@ def judge_frames(
     list of Verdict
         In the order of the table.
     """
-    width, length = (_median_by_band(frames, name) for name in ("fwhm", "elongation"))
+    night = _Night(frames)
+    names = np.array([str(path).replace("\\", "/").rpartition("/")[2] for path in frames["path"]])
+    light, patchy = night["transparency"], night["patchiness"]
+    wide, long = (night.off(name, least) > FAR for name, least in (("fwhm", 0.3), ("elongation", 0.15)))
+    rejected = {
+        "no-match": night.problem != "",
+        "few-stars": night["n_stars"] < min_stars,
+        "cloud": light < min_transparency,
+        "focus": wide & (night["fwhm"] > max_fwhm_ratio * night["usual_fwhm"]),
+        "trailed": long & (night["elongation"] > max_elongation_ratio * night["usual_elongation"]),
+        "covered": patchy > max_patchiness,
+        "saturated": night["saturated"] > max_saturated,
+        "range": night["dynamic_range"] < dynamic_range,
+        "uneven": (night["uniformity"] > uniformity) & (uniformity > 0.0),
+        "dropped": np.isin(names, drop),
+    }
+    remarked = {
+        "haze": (light < cloudy_below) | (night.off("transparency", -0.1) > FAR),
+        "wide": wide,
+        "long": (night["elongation"] > trailed_above) | long,
+        "patchy": patchy > max_patchiness / 3.0,
+        "few": night.off("n_stars", -0.3) > FAR,
+        "bright": night.off("sky", 1.0) > FAR,
+        "shade": night.off("uniformity", 0.05, of="sky") > FAR,
+    }
+    limits = {"least_range": dynamic_range, "most_uneven": uniformity}
     verdicts = []
-    for row in frames:
-        band = str(row["band"])
-        name = str(row["path"]).replace("\\", "/").rpartition("/")[2]
-        against = [str(row["problem"])] if row["problem"] else []
-        forced = name in keep and not against
-        if row["n_stars"] < min_stars:
-            against.append(f"few stars: {row['n_stars']}")
-        if row["transparency"] < min_transparency:
-            against.append(f"cloud: {row['transparency']:.0%} of the light")
-        if row["fwhm"] > max_fwhm_ratio * width[band]:
-            against.append(f"seeing or focus: FWHM {row['fwhm']:.1f} px")
-        if row["elongation"] > max_elongation_ratio * length[band]:
-            against.append(f"trailed: elongation {row['elongation']:.2f}")
-        patchy = float(row["patchiness"]) if "patchiness" in frames.colnames else nan
-        if patchy > max_patchiness:
-            against.append(f"covered in part: {patchy:.0%} of the light differs")
-        if name in drop:
-            against.append("dropped by the settings")
-        remarks = []
-        if min_transparency <= row["transparency"] < cloudy_below:
-            remarks.append(f"cloud or haze: {row['transparency']:.0%} of the light")
-        if max_patchiness / 3.0 < patchy <= max_patchiness:
-            remarks.append(f"uneven: {patchy:.0%} of the light differs over the frame")
-        if trailed_above < row["elongation"] <= max_elongation_ratio * length[band]:
-            remarks.append(f"trailed: elongation {row['elongation']:.2f}")
-        if forced:
-            remarks += [*against, "kept by the settings"]
-        verdicts.append(Verdict(forced or not against, tuple(remarks if forced or not against else against)))
+    for i, name in enumerate(names):
+        codes = tuple(code for code, wrong in rejected.items() if wrong[i])
+        facts = night.facts(i) | limits
+        against = [REJECTED[code].format(**facts) for code in codes]
+        if codes and (name not in keep or "no-match" in codes):
+            verdicts.append(Verdict(False, tuple(against), codes))
+            continue
+        told = [SAME.get(code) for code in codes]
+        remarks = [
+            REMARKS[word].format(**facts) for word, odd in remarked.items() if odd[i] and word not in told
+        ]
+        kept = [*against, "kept by the settings"] if name in keep else []
+        verdicts.append(Verdict(True, (*remarks, *kept)))
     return verdicts
 
 
-def _median_by_band(frames: Table, name: str) -> dict[str, float]:
-    values: NDArray[np.float64] = np.asarray(frames[name], float)
-    bands, problems = (np.asarray(frames[c], str) for c in ("band", "problem"))
-    medians = {}
-    for band in np.unique(bands):
-        known = values[(bands == band) & (problems == "") & np.isfinite(values)]
-        medians[str(band)] = float(np.median(known)) if known.size else np.inf
-    return medians
+class _Night:
+    """The metrics of a night's frames, and what is usual in each band."""
+
+    def __init__(self, frames: Table) -> None:
+        self.problem = np.asarray(frames["problem"], str)
+        self.bands = np.asarray(frames["band"], str)
+        self.columns: dict[str, Values] = {}
+        for name in METRICS:
+            known = name in frames.colnames
+            value = np.asarray(frames[name], float) if known else np.full(len(frames), np.nan)
+            self.columns[name] = value
+            # a frame of another field says nothing of this one
+            self.columns[f"usual_{name}"] = usual(np.where(self.problem == "", value, np.nan), self.bands)
+
+    def __getitem__(self, name: str) -> Values:
+        return self.columns[name]
+
+    def off(self, name: str, least: float, *, of: str = "") -> Values:
+        """Score of a metric; a difference matters from `least` of the usual; below 0 where small is bad."""
+        value = np.where(self.problem == "", np.sign(least) * self[name], np.nan)
+        return score(value, self.bands, matters=np.abs(least * self[f"usual_{of or name}"]))
+
+    def facts(self, i: int) -> dict[str, float | str]:
+        """Everything of one frame, for a sentence."""
+        known: dict[str, float | str] = {name: float(values[i]) for name, values in self.columns.items()}
+        air = self["airmass"][i]
+        at = f" at airmass {air:.1f}" if air > LOW else ""
+        return known | {"problem": str(self.problem[i]), "at_airmass": at}

@@ -1,152 +1,159 @@
-"""What a frame looks like in numbers: range, evenness, trails."""
+"""What a frame looks like in numbers: range, evenness, saturation, trails."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import nan
 
 import numpy as np
 from astropy.table import Table
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pogson.core.errors import SettingError
-from pogson.core.flags import SPOILED, UNUSABLE, Pixel
+from pogson.core.flags import SPOILED, UNUSABLE, Pixel, Star
 from pogson.core.frame import Frame
+from pogson.kernels.extremes import find_extremes
 
 Values = NDArray[np.float64]
 
-#: pixels between those that are looked at for the percentiles of a large frame
-SAMPLE = 500_000
+#: a saturated pixel is a value, if too low a one
+VALUELESS = np.uint16(UNUSABLE & ~int(Pixel.SATURATED))
+FULL = np.uint16(Pixel.SATURATED)
+#: the stars whose peaks make the dynamic range
+BRIGHTEST = 5
+#: by so many areas in rows and columns is the sky compared
+AREAS = 4
+#: stars that are needed to tell a trail
+LEAST_STARS = 8
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Numbers of one frame, in electrons.
+    """Numbers of one frame, in the frame's unit.
 
     Attributes
     ----------
     minimum, maximum : float
         Of the usable pixels: one hot pixel makes them.
-    range : float
-        From the 0.5th to the 99.95th percentile: no single pixel makes it.
-    sky, noise : float
-        Median of the areas' medians, and their typical noise per pixel.
+    dynamic_range : float
+        How far the brightest unsaturated stars stand above the sky: no single pixel makes it.
     uniformity : float
-        Largest minus smallest of the areas' medians.
-    gradient : float
-        Difference of the sky from one end of the frame to the other, by a fitted plane.
+        Largest minus smallest of the medians of 4 x 4 areas of the sky.
     saturated : float
         Fraction of the pixels.
+    trail : float
+        0 where the stars are round or point everywhere, 1 - minor / major axis where they agree.
+    trail_angle : float
+        Direction of the trail, degrees from x towards y, between -90 and 90.
     """
 
-    minimum: float
-    maximum: float
-    range: float
-    sky: float
-    noise: float
-    uniformity: float
-    gradient: float
-    saturated: float
+    minimum: float = nan
+    maximum: float = nan
+    dynamic_range: float = nan
+    uniformity: float = nan
+    saturated: float = nan
+    trail: float = nan
+    trail_angle: float = nan
 
 
-def measure_metrics(
-    frame: Frame, *, region: tuple[int, int, int, int] | None = None, areas: int = 4
-) -> Metrics:
-    """Range and evenness of a frame.
+def measure_metrics(frame: Frame, stars: Table, levels: ArrayLike, *, region: str = "") -> Metrics:
+    """Range, evenness, saturation and trails of a frame.
 
     Parameters
     ----------
     frame : Frame
         Calibrated frame.
-    region : tuple of int, optional
-        y0, y1, x0, x1 (stop excluded): only this part is looked at, such as one around the target.
-    areas : int
-        The sky's medians come from this many by this many areas.
+    stars : Table
+        STARS of this frame, with angle.
+    levels : (n_rows, n_columns)
+        Levels of the sky in boxes over the frame.
+    region : str
+        Minimum, maximum, dynamic range and saturation are those of this part of the frame, "x0:x1,y0:y1"
+        (0-based, stop excluded); empty takes the whole frame.
 
     Raises
     ------
     SettingError
-        If the region is not on the frame.
+        If the region cannot be read or is not on the frame.
     """
-    ny, nx = frame.shape
-    y0, y1, x0, x1 = region or (0, ny, 0, nx)
-    if not (0 <= y0 < y1 <= ny and 0 <= x0 < x1 <= nx):
-        raise SettingError(
-            f"region {region} is not on a frame of {ny} rows and {nx} columns; give y0, y1, x0, x1"
-        )
-    data, mask = frame.data[y0:y1, x0:x1], frame.mask[y0:y1, x0:x1]
-    usable = (mask & (UNUSABLE & ~int(Pixel.SATURATED))) == 0
-    low, high = _extremes(data, usable)
-    step = max(1, int(np.sqrt(data.size / SAMPLE)))
-    sample = data[::step, ::step][usable[::step, ::step]]
-    if not sample.size:
-        return Metrics(nan, nan, nan, nan, nan, nan, nan, 1.0)
-    faint, bright = np.percentile(sample, [0.5, 99.95])
-    medians, noises, place = _areas(data[::step, ::step], usable[::step, ::step], areas)
-    sky = float(np.median(medians))
+    x0, x1, y0, y1 = _read_region(region, frame.shape) if region else (0, frame.shape[1], 0, frame.shape[0])
+    low, high, saturated = _extremes(frame, slice(y0, y1), slice(x0, x1))
+    x, y = np.asarray(stars["x"]), np.asarray(stars["y"])
+    inside = (x >= x0) & (x < x1) & (y >= y0) & (y < y1)
+    trail, angle = measure_trail(stars)
     return Metrics(
-        low,
-        high,
-        float(bright - faint),
-        sky,
-        float(np.median(noises)),
-        float(np.ptp(medians)),
-        _plane(medians, place),
-        float(np.mean((mask & int(Pixel.SATURATED)) != 0)),
+        low, high, _dynamic_range(stars, inside), measure_uniformity(levels), saturated, trail, angle
     )
 
 
-def measure_trail(stars: Table, *, least: int = 8) -> float:
-    """How much all stars are drawn out alike: 0 where they point everywhere, 1 - b / a where they agree.
+def measure_uniformity(levels: ArrayLike) -> float:
+    """Largest minus smallest of the medians of 4 x 4 areas: a tree, the roof, the edge of a cloud.
+
+    Parameters
+    ----------
+    levels : (n_rows, n_columns)
+        Levels of the sky in boxes over the frame.
+    """
+    mesh = np.asarray(levels, float)
+    medians = [
+        np.median(part)
+        for rows in np.array_split(mesh, min(AREAS, mesh.shape[0]))
+        for part in np.array_split(rows, min(AREAS, mesh.shape[1]), axis=1)
+    ]
+    return float(np.max(medians) - np.min(medians))
+
+
+def measure_trail(stars: Table) -> tuple[float, float]:
+    """How much all stars are drawn out alike, and in which direction.
 
     Parameters
     ----------
     stars : Table
-        STARS with elongation, and angle (degrees) of the major axis where it was measured; without
-        it the median elongation speaks.
-    least : int
-        Stars needed; fewer give NaN.
+        STARS with angle.
+
+    Returns
+    -------
+    trail, angle : float
+        See `Metrics`; NaN where there are too few bright stars.
     """
-    good = (np.asarray(stars["flags"]) & SPOILED) == 0
-    long = np.asarray(stars["elongation"], float)
-    good &= np.isfinite(long) & (np.asarray(stars["snr"], float) > 20.0)
-    if good.sum() < least:
-        return nan
-    size = 1.0 - 1.0 / long[good]
-    if "angle" not in stars.colnames:
-        return float(np.median(size))
-    turn = np.exp(2j * np.radians(np.asarray(stars["angle"], float)[good]))
-    return float(np.abs(np.mean(size * turn)))
-
-
-def _extremes(data: NDArray[np.float32], usable: NDArray[np.bool_]) -> tuple[float, float]:
-    if not usable.any():
+    long, snr = np.asarray(stars["elongation"]), np.asarray(stars["snr"])
+    good = ((np.asarray(stars["flags"]) & SPOILED) == 0) & np.isfinite(long) & (snr > 20.0)
+    if np.count_nonzero(good) < LEAST_STARS:
         return nan, nan
-    return (
-        float(np.min(data, where=usable, initial=np.inf)),
-        float(np.max(data, where=usable, initial=-np.inf)),
-    )
+    # an axis has no head: twice its angle has
+    turn = np.exp(2j * np.radians(np.asarray(stars["angle"])[good]))
+    mean = complex(np.mean((1.0 - 1.0 / long[good]) * turn))
+    return abs(mean), float(np.degrees(np.angle(mean)) / 2.0)
 
 
-def _areas(data: NDArray[np.float32], usable: NDArray[np.bool_], areas: int) -> tuple[Values, Values, Values]:
-    medians, noises, place = [], [], []
-    for j, rows in enumerate(np.array_split(np.arange(data.shape[0]), areas)):
-        for i, columns in enumerate(np.array_split(np.arange(data.shape[1]), areas)):
-            if not (len(rows) and len(columns)):
-                continue
-            part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-            values = data[part][usable[part]]
-            if values.size:
-                low, middle = np.percentile(values, [15.87, 50.0])
-                medians.append(middle)
-                noises.append(middle - low)  # stars make the other side longer
-                place.append(((i + 0.5) / areas - 0.5, (j + 0.5) / areas - 0.5))
-    return np.array(medians, float), np.array(noises, float), np.array(place, float)
+def _dynamic_range(stars: Table, inside: NDArray[np.bool_]) -> float:
+    spoiled = int(Star.SATURATED | Star.EDGE | Star.BAD_PIXEL | Star.COSMIC)
+    peaks = np.asarray(stars["peak"])[inside & ((np.asarray(stars["flags"]) & spoiled) == 0)]
+    return float(np.median(np.sort(peaks)[-BRIGHTEST:])) if len(peaks) else 0.0
 
 
-def _plane(medians: Values, place: Values) -> float:
-    if len(medians) < 3:
-        return nan
-    design = np.column_stack([np.ones(len(medians)), place])
-    terms = np.linalg.lstsq(design, medians, rcond=None)[0]
-    return float(np.hypot(terms[1], terms[2]))
+def _extremes(frame: Frame, rows: slice, columns: slice) -> tuple[float, float, float]:
+    """Smallest and largest usable value, and the fraction of saturated pixels."""
+    data, mask = (np.ascontiguousarray(plane[rows, columns]) for plane in (frame.data, frame.mask))
+    low, high, full = find_extremes(data.view(np.int32), mask, VALUELESS, FULL)
+    if low > high:
+        return nan, nan, full / data.size
+    bits = np.array([low, high], np.int32)
+    values = np.where(bits < 0, bits ^ np.int32(2**31 - 1), bits).astype(np.int32).view(np.float32)
+    return float(values[0]), float(values[1]), full / data.size
+
+
+def _read_region(text: str, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    match = re.fullmatch(r"\s*(\d+):(\d+)\s*,\s*(\d+):(\d+)\s*", text)
+    if match is None:
+        raise SettingError(
+            f"[inspect] region = {text!r} cannot be read; write x0:x1,y0:y1, such as 100:400,50:300"
+        )
+    x0, x1, y0, y1 = map(int, match.groups())
+    x1, y1 = min(x1, shape[1]), min(y1, shape[0])
+    if x0 >= x1 or y0 >= y1:
+        raise SettingError(
+            f"[inspect] region = {text!r} is not on a frame of {shape[1]} columns and {shape[0]} rows"
+        )
+    return x0, x1, y0, y1
