@@ -466,6 +466,16 @@ def test_the_site_of_the_settings_wins():
     assert "settings" in exposure.sources["site"]
 
 
+def test_the_diameter_follows_from_focal_length_and_ratio_where_no_card_tells_it():
+    exposure = expose(FOCALLEN=(1000.0, "[mm] Focal length"), FOCRATIO=5.0)
+    assert exposure.diameter == pytest.approx(0.2)
+    assert exposure.sources["diameter"] == "FOCALLEN over FOCRATIO card"
+    assert expose(FOCALLEN=(1000.0, "[mm]"), FOCRATIO=5.0, APTDIA=250.0).diameter == 0.25
+    # a ratio that nobody typed in, and a length without a unit, tell nothing
+    assert math.isnan(expose(FOCALLEN=(1000.0, "[mm]"), FOCRATIO=0.0).diameter)
+    assert math.isnan(expose(FOCALLEN=50.0, FOCRATIO=5.0).diameter)
+
+
 HAT_P_32 = {
     "DATE__OBS": ("2017-12-19T20:18:12.281-0700", "Start date & time of observation, LT"),
     "UT__OBS": "2017-12-20T03:18:12.281-0000",

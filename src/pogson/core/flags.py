@@ -36,6 +36,7 @@ class Star(IntFlag):
     VARIABLE = 2048  # known or suspected variable
     NO_COLOR = 4096  # no colour of its own: the colour term could not be applied
     EMPIRICAL = 8192  # gain unknown: the error is measured from the sky, not derived
+    SHADED = 16384  # all stars around it faded with it: a branch, the dome, the edge of a cloud
 
 
 #: Pixels that no sum may use as they stand.
@@ -52,6 +53,7 @@ SPOILED = int(
     | Star.COSMIC
     | Star.NONLINEAR
     | Star.BLENDED
+    | Star.SHADED
 )
 
 

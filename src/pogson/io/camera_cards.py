@@ -179,27 +179,25 @@ def _optics(header: Header, found: Found) -> None:
     if value > 0:
         in_mm = value >= 20 or "mm" in header.comment(key).lower()
         found.set("diameter", value / 1000 if in_mm else value, f"{key} card")
+        return
+    focal, focal_key = _focal_length(header)
+    ratio, ratio_key = first_number(header, cards("focal_ratio"))
+    # a focal ratio of 0 or 1 is a default that nobody changed
+    if focal > 0 and 1 < ratio < 50:
+        found.set("diameter", focal / ratio / 1000, f"{focal_key} over {ratio_key} card")
 
 
 def _scale_of_optics(header: Header, found: Found) -> None:
     """Arcseconds per pixel from pixel size and focal length, where their units are beyond doubt."""
     size, size_key = first_number(header, cards("pixel_size"))
-    focal, focal_key = first_number(header, cards("focal_length"))
-    if not size > 0 or not focal > 0:
+    mm, focal_key = _focal_length(header)
+    if not size > 0 or not focal_key:
+        return
+    if not mm > 0:
+        given = f"{focal_key} = {number(header.get(focal_key)):g}"
+        found.notes.append(f"{given} has no unit: no pixel scale from it; give [camera] pixel_scale")
         return
     micron = size * (1e6 if size < 1e-4 else 1e3 if size < 0.1 else 1.0)
-    comment = header.comment(focal_key).lower()
-    if re.search(r"\bcm\b", comment):
-        mm = focal * 10
-    elif re.search(r"\bm\b|met(er|re)s?\b", comment) and "mm" not in comment and "milli" not in comment:
-        mm = focal * 1000
-    elif "mm" in comment or "milli" in comment or focal >= 100:
-        mm = focal
-    else:
-        found.notes.append(
-            f"{focal_key} = {focal:g} has no unit: no pixel scale from it; give [camera] pixel_scale"
-        )
-        return
     source = f"{size_key} and {focal_key} cards"
     binning = found.values.get("binning", (1, 1))[0]
     if binning > 1 and size_key in cards("unbinned_pixel_size"):
@@ -210,6 +208,20 @@ def _scale_of_optics(header: Header, found: Found) -> None:
         found.set("pixel_scale", scale, source)
         if binning > 1 and "after binning" not in header.comment(size_key).lower() and "times" not in source:
             found.notes.append(f"{size_key} is taken to be the size of the binned pixel")
+
+
+def _focal_length(header: Header) -> tuple[float, str]:
+    """Millimetres, and the card; NaN where the unit is in doubt, no card where there is none."""
+    focal, key = first_number(header, cards("focal_length"))
+    if not focal > 0:
+        return nan, ""
+    comment = header.comment(key).lower()
+    if re.search(r"\bcm\b", comment):
+        return focal * 10, key
+    if re.search(r"\bm\b|met(er|re)s?\b", comment) and "mm" not in comment and "milli" not in comment:
+        return focal * 1000, key
+    plain = "mm" in comment or "milli" in comment or focal >= 100
+    return (focal if plain else nan), key
 
 
 def _sections(header: Header, found: Found, shape: tuple[int, int], reduced: bool) -> None:

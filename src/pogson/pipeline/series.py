@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.table import Table
@@ -17,6 +17,7 @@ from pogson.steps.timeseries.collect import collect_light_curves
 from pogson.steps.timeseries.comparison import find_near
 from pogson.steps.timeseries.ensemble import Ensemble, compare_ensemble
 from pogson.steps.timeseries.period import find_periods
+from pogson.steps.timeseries.shade import find_shaded
 from pogson.steps.timeseries.variability import measure_variability
 
 #: a band with so many frames is a series without being asked
@@ -158,6 +159,10 @@ def make_series(
         try:
             curves = collect_light_curves(mine, field, band=band)
             ensemble = compare_ensemble(curves, target=target)
+            shaded = find_shaded(ensemble)
+            if shaded.any():
+                curves = replace(curves, flags=curves.flags | np.where(shaded, int(Star.SHADED), 0))
+                ensemble = compare_ensemble(curves, target=target)
             varying = stars_that_vary(measure_variability(ensemble))
             if set(varying) & set(ensemble.members):
                 ensemble = compare_ensemble(curves, target=target, exclude=varying)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 from astropy.table import Table
@@ -61,12 +62,21 @@ class Work:
         named = {e.band for e in known}
         idle = [k for k, band in self.settings.facts.get("bands", {}).items() if band not in named]
         idle_notes = (f'[bands] "{k}": no frame has this filter' for k in idle)
-        return [*self.scan.notes, *idle_notes, *self._copies, *self.series_notes]
+        return [*self.scan.notes, *idle_notes, *self._copies, *self._unknown, *self.series_notes]
 
     @cached_property
     def inputs(self) -> list[dict[str, str]]:
         """Path, kind and hash of each image."""
         return describe_inputs(self.scan.exposures)
+
+    @property
+    def _unknown(self) -> list[str]:
+        """What the errors leave out for want of a fact."""
+        if all(isfinite(e.diameter) for e in self.ready.lights):
+            return []
+        return [
+            "scintillation is not in the errors: give the telescope's [site] diameter, in metres"
+        ]
 
     @property
     def _copies(self) -> list[str]:

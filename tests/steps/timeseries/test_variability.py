@@ -133,11 +133,20 @@ def test_quality_counts_faults_and_variation_is_none():
     curves.flags[12, :30] = int(Star.NEIGHBOR)
     curves.flux[13] *= 1 + 0.03 * np.random.default_rng(1).normal(size=200)
     curves.flags[14, :60] = int(Star.SATURATED)
+    curves.flux[15, :175] = np.nan
     table = measure_variability(compare_ensemble(curves))
-    assert table["quality"][[10, 11, 12, 13, 14]].tolist() == [-1, 1, 1, 1, -1]
+    assert table["quality"][[10, 11, 12, 13, 14, 15]].tolist() == [-1, 1, 1, 1, -1, -1]
     assert table["quality"][5] == 0
-    assert table["rank"][10] == 0
+    assert table["rank"][15] == 0
     assert table["flags"][12] == int(Star.NEIGHBOR)
+
+
+def test_a_variable_that_a_bad_column_crossed_is_found_by_the_points_that_are_left():
+    curves, _, _ = series(stars=60, frames=200, variable=(5,), amplitude=0.3)
+    curves.flags[5, 20:90] = int(Star.BAD_PIXEL)
+    table = measure_variability(compare_ensemble(curves))
+    assert table["quality"][5] == -1
+    assert table["rank"][5] == 1
 
 
 def test_a_variable_with_a_neighbour_comes_after_the_clean_ones():

@@ -31,6 +31,9 @@ Mask = NDArray[np.bool_]
 #: stars of like brightness that say what is normal
 NEIGHBORS = 60
 
+#: points that tell of a variation, however many were lost to a bad column
+ENOUGH = 30
+
 #: what puts a star's variation in doubt
 DOUBTFUL = int(Star.NEIGHBOR | Star.BLENDED | Star.EDGE | Star.SATURATED)
 
@@ -41,9 +44,9 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     A star's rank comes from `excess`: how far the logarithm of rms / expected rms is above that of the
     stars of its brightness, in units of their spread, red noise of the night included. It is taken from the
     fluxes: magnitudes of faint stars are not normally distributed. Stars with light of neighbours, at
-    the edge, or saturated in over 5 % of their points follow after all others; those with a quality of
-    -1 have no rank (0). Points whose error is over 3 times the star's median one, in frames through thick
-    cloud, count in the global noise only.
+    the edge, or saturated in over 5 % of their points follow after all others; those of quality -1 with
+    fewer than 30 usable points have no rank (0). Points whose error is over 3 times the star's median
+    one, in frames through thick cloud, count in the global noise only.
 
     `quality` is -1 where more than `max_unusable` of the frames have no usable point. Else it is the
     number of faults of these four: over 5 % of the points unusable; local noise over 1.3 times the
@@ -55,7 +58,7 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     ensemble : Ensemble
         Differential magnitudes.
     max_unusable : float
-        Above this fraction of unusable points a star has quality -1 and no rank.
+        Above this fraction of unusable points a star has quality -1.
     local_window : int
         Points of the boxcar for the local noise.
 
@@ -95,7 +98,7 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     return VARIABILITY.table(
         star=np.array(curves.stars["id"], np.int64),  # its own: the table may be sorted
         role=_roles(ensemble),
-        rank=_rank(excess, doubt, quality),
+        rank=_rank(excess, doubt, (quality >= 0) | (n >= ENOUGH)),
         mag=mean,
         rms=rms,
         expected_rms=expected,
@@ -166,8 +169,8 @@ def _unspoiled(ensemble: Ensemble) -> tuple[Values, Values]:
     return np.where(fine, curves.flux, np.nan), np.where(fine, curves.flux_err, np.nan)
 
 
-def _rank(excess: Values, doubt: NDArray[np.int64], quality: NDArray[np.int64]) -> NDArray[np.int64]:
-    ranked = np.flatnonzero((quality >= 0) & np.isfinite(excess))
+def _rank(excess: Values, doubt: NDArray[np.int64], known: Mask) -> NDArray[np.int64]:
+    ranked = np.flatnonzero(known & np.isfinite(excess))
     order = ranked[np.lexsort((ranked, -excess[ranked], doubt[ranked] != 0))]
     rank = np.zeros(len(excess), np.int64)
     rank[order] = np.arange(1, len(order) + 1)
