@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pogson.kernels.overlap import circle_pixel_overlap
+from pogson.kernels.overlap import circle_pixel_overlap, column_arcs, corner_areas, row_span
 
 offsets = st.floats(-0.5, 0.5)
 
@@ -46,3 +46,20 @@ def test_a_circle_inside_one_pixel_gives_its_area():
 def test_a_pixel_that_only_touches_has_no_weight():
     assert circle_pixel_overlap(3.5, 0.0, 3.0) == 0.0
     assert circle_pixel_overlap(0.0, -9.0, 3.0) == 0.0
+
+
+@settings(deadline=None, max_examples=60)
+@given(offsets, offsets, st.floats(0.02, 12.0) | st.integers(1, 12).map(float))
+def test_rows_of_pixels_have_the_weights_that_each_pixel_has_alone(x, y, radius):
+    n = 2 * int(radius) + 5
+    left, low = np.floor(0.5 - radius) - 1 - x, np.floor(0.5 - radius) - 1 - y
+    arcs, lower, upper = np.empty((3, n + 1))
+    column_arcs(left, radius, n, arcs)
+    corner_areas(left, low, radius, n, arcs, upper)
+    for j in range(n):
+        lower, upper = upper, lower
+        corner_areas(left, low + j + 1, radius, n, arcs, upper)
+        alone = np.array([circle_pixel_overlap(left + i, low + j, radius) for i in range(n)])
+        assert np.abs(np.diff(upper) - np.diff(lower) - alone).max() < 1e-11
+        start, stop = row_span(low + j, -left, radius, 0, n)
+        assert np.all(alone[:start] < 1e-12) and np.all(alone[stop:] < 1e-12)

@@ -5,9 +5,9 @@ import math
 import numpy as np
 from numba import njit, uintp
 
-from pogson.kernels.overlap import circle_pixel_overlap
+from pogson.kernels.overlap import circle_pixel_overlap, column_arcs, corner_areas, row_span
 
-HALF_DIAGONAL = 0.70710678118654757
+TINY = 1e-9  # square pixels: less is rounding
 
 
 @njit(cache=True, nogil=True)
@@ -80,104 +80,124 @@ def sum_apertures(
     bits = np.zeros(n, np.int64)
     peak = np.full(n, math.nan)
     terms = np.zeros((n, 5))
-    has_flat, has_flat_variance = flat.size > 0, flat_variance.size > 0
-    has_dark, has_master = dark.size > 0, master_variance.size > 0
     reach = 0.0
     for k in range(nr):
         reach = max(reach, radii[k])
-    outside = (reach + HALF_DIAGONAL) ** 2
-    missing = np.empty(nr)
-    spoiled = np.empty(nr, np.bool_)
+    corners = np.empty((3, 2 * math.ceil(reach) + 5))
     for s in range(n):
         cx, cy = x[s], y[s]
         if not (-reach <= cx <= nx + reach and -reach <= cy <= ny + reach):
             continue
-        x0, x1 = max(0, math.floor(cx - reach)), min(nx, math.ceil(cx + reach) + 1)
-        y0, y1 = max(0, math.floor(cy - reach)), min(ny, math.ceil(cy + reach) + 1)
-        total, noise, area = sums[s], variances[s], coverage[s]
-        total[:] = 0.0
-        noise[:] = 0.0
-        missing[:] = 0.0
-        spoiled[:] = False
-        n_bad = 0
-        highest = -math.inf
-        # unsigned indices cannot count from the end: the compiler leaves out a test for each
-        for j in range(uintp(y0), uintp(y1)):
-            for i in range(uintp(x0), uintp(x1)):
-                dx, dy = float(i) - cx, float(j) - cy
-                dd = dx * dx + dy * dy
-                if dd >= outside:
-                    continue
-                value, spread = float(data[j, i]), float(variance[j, i])
-                good = (mask[j, i] & unusable) == 0 and math.isfinite(value) and math.isfinite(spread)
-                if not good:
-                    n_bad += 1
-                for k in range(nr):
-                    w = _weight(dx, dy, dd, radii[k])
-                    if w <= 0.0:
-                        continue
-                    if k == 0:
-                        bits[s] |= mask[j, i]
-                    if not good:
-                        missing[k] += w
-                        spoiled[k] = spoiled[k] or dd < core * core or (mask[j, i] & lost) != 0
-                        if k == 0 and (mask[j, i] & unusable) == 0:
-                            bits[s] |= 1
-                        continue
-                    area[k] += w
-                    total[k] += w * value
-                    noise[k] += w * w * spread
-                    if k == 0:
-                        if dd <= radii[0] * radii[0]:
-                            highest = max(highest, value)
-                        weight = w * w
-                        inverse = 1.0
-                        if has_flat:
-                            inverse = 1.0 / flat[j, i] if flat[j, i] > 0.0 else 0.0
-                        square = weight * inverse * inverse
-                        if has_dark:
-                            terms[s, 0] += square * max(dark[j, i], np.float32(0.0))
-                        if has_master:
-                            terms[s, 0] += square * master_variance[j, i]
-                        terms[s, 1] += square * read_variance
-                        if has_flat_variance:
-                            terms[s, 2] += square * value * value * flat_variance[j, i]
-                        terms[s, 3] += square * quantisation_variance
-                        terms[s, 4] += weight * inverse
-        if highest > -math.inf:
-            peak[s] = highest
-        if n_bad > 0:
-            for j in range(y0, y1):
-                for i in range(x0, x1):
-                    dx, dy = i - cx, j - cy
-                    dd = dx * dx + dy * dy
-                    if dd >= outside or _usable(data, variance, mask, unusable, j, i):
-                        continue
-                    fill, spread = _ring(data, variance, mask, unusable, cx, cy, math.sqrt(dd))
-                    for k in range(nr):
-                        w = _weight(dx, dy, dd, radii[k])
-                        if w > 0.0:
-                            total[k] += w * fill
-                            noise[k] += w * w * spread
         for k in range(nr):
             r = radii[k]
+            total, noise, area, seen, highest, n_bad = _sum_one(
+                data, variance, mask, unusable, cx, cy, r, corners,
+                flat, flat_variance, dark, master_variance, k == 0, terms[s],
+            )  # fmt: skip
+            missing, spoiled = 0.0, False
+            if n_bad > 0:
+                fill, spread, missing, spoiled, more = _fill_one(
+                    data, variance, mask, unusable, lost, cx, cy, r, core
+                )
+                total, noise, seen = total + fill, noise + spread, seen | more
+            if k == 0:
+                bits[s] = seen
+                if highest > -math.inf:
+                    peak[s] = highest
             circle = math.pi * r * r
             crosses = cx - r < -0.5 or cy - r < -0.5 or cx + r > nx - 0.5 or cy + r > ny - 0.5
-            area[k] = area[k] / circle if crosses else 1.0 - missing[k] / circle
-            if crosses or spoiled[k] or area[k] < 0.9:
-                total[k] = math.nan
-                noise[k] = math.nan
+            coverage[s, k] = area / circle if crosses else 1.0 - missing / circle
+            if not (crosses or spoiled or coverage[s, k] < 0.9):
+                sums[s, k], variances[s, k] = total, noise
+        terms[s, 3] = terms[s, 1] * quantisation_variance
+        terms[s, 1] *= read_variance
     return sums, variances, coverage, bits, peak, terms
 
 
 @njit(cache=True, nogil=True)
-def _weight(dx, dy, dd, radius):
-    """Area of a pixel in the aperture; the exact formula only where the circle may cut the pixel."""
-    if dd >= (radius + HALF_DIAGONAL) ** 2:
-        return 0.0
-    if radius > HALF_DIAGONAL and dd <= (radius - HALF_DIAGONAL) ** 2:
-        return 1.0
-    return circle_pixel_overlap(dx, dy, radius)
+def _sum_one(
+    data, variance, mask, unusable, cx, cy, radius, corners,
+    flat, flat_variance, dark, master_variance, main, terms,
+):  # fmt: skip
+    """Sums over the usable pixels of one aperture, the bits in it, its peak, and how many are unusable.
+
+    For the `main` aperture `terms` is filled; its second place with the sum of w^2 / flat^2.
+    """
+    ny, nx = data.shape
+    has_flat, has_flat_variance = flat.size > 0, flat_variance.size > 0
+    has_dark, has_master = dark.size > 0, master_variance.size > 0
+    total, noise, area, seen, n_bad, highest = 0.0, 0.0, 0.0, np.uint16(0), 0, -math.inf
+    subtracted, squares, by_flat, by_sky = 0.0, 0.0, 0.0, 0.0
+    arcs, lower, upper = corners[0], corners[1], corners[2]
+    y0, y1 = max(0, math.floor(cy - radius + 0.5)), min(ny, math.ceil(cy + radius + 0.5))
+    x0, x1 = max(0, math.floor(cx - radius + 0.5)), min(nx, math.ceil(cx + radius + 0.5))
+    if y0 < y1 and x0 < x1:
+        column_arcs(x0 - cx, radius, x1 - x0, arcs)
+        corner_areas(x0 - cx, y0 - cy, radius, x1 - x0, arcs, upper)
+    for row in range(y0, y1):
+        lower, upper = upper, lower
+        corner_areas(x0 - cx, row + 1 - cy, radius, x1 - x0, arcs, upper)
+        # unsigned indices cannot count from the end: the compiler leaves out a test for each
+        j = uintp(row)
+        start, stop = row_span(row - cy, cx, radius, x0, x1)
+        for i in range(uintp(start), uintp(stop)):
+            k = i - uintp(x0)
+            w = (upper[k + uintp(1)] - upper[k]) - (lower[k + uintp(1)] - lower[k])
+            if w < TINY:
+                continue
+            value, spread = float(data[j, i]), float(variance[j, i])
+            seen |= mask[j, i]
+            if (mask[j, i] & unusable) != 0 or not math.isfinite(value + spread):
+                n_bad += 1
+                continue
+            weight = w * w
+            area += w
+            total += w * value
+            noise += weight * spread
+            if main:
+                dx, dy = float(i) - cx, float(row) - cy
+                if value > highest and dx * dx + dy * dy <= radius * radius:
+                    highest = value
+                inverse = 1.0
+                if has_flat:
+                    inverse = 1.0 / flat[j, i] if flat[j, i] > 0.0 else 0.0
+                square = weight * inverse * inverse
+                squares += square
+                by_sky += weight * inverse
+                if has_dark:
+                    subtracted += square * max(dark[j, i], np.float32(0.0))
+                if has_master:
+                    subtracted += square * master_variance[j, i]
+                if has_flat_variance:
+                    by_flat += square * value * value * flat_variance[j, i]
+    if main:
+        terms[0], terms[1], terms[2], terms[4] = subtracted, squares, by_flat, by_sky
+    return total, noise, area, np.int64(seen), highest, n_bad
+
+
+@njit(cache=True, nogil=True)
+def _fill_one(data, variance, mask, unusable, lost, cx, cy, radius, core):
+    """What stands in for the unusable pixels of one aperture: sum, variance; their area, and whether
+    one of them is past remedy; bit 1 where one is not finite.
+    """
+    ny, nx = data.shape
+    total, noise, missing, spoiled, seen = 0.0, 0.0, 0.0, False, 0
+    for j in range(max(0, math.floor(cy - radius + 0.5)), min(ny, math.ceil(cy + radius + 0.5))):
+        for i in range(max(0, math.floor(cx - radius + 0.5)), min(nx, math.ceil(cx + radius + 0.5))):
+            if _usable(data, variance, mask, unusable, j, i):
+                continue
+            w = circle_pixel_overlap(i - cx, j - cy, radius)
+            if w < TINY:
+                continue
+            distance = math.sqrt((i - cx) ** 2 + (j - cy) ** 2)
+            fill, spread = _ring(data, variance, mask, unusable, cx, cy, distance)
+            total += w * fill
+            noise += w * w * spread
+            missing += w
+            spoiled = spoiled or distance < core or (mask[j, i] & lost) != 0
+            if (mask[j, i] & unusable) == 0:
+                seen = 1
+    return total, noise, missing, spoiled, seen
 
 
 @njit(cache=True, nogil=True)
