@@ -61,13 +61,13 @@ def in_process(code, *words):
 
 
 POGSON = """
-from pogson.pipeline.stack import stack_night
+from pogson.pipeline.stack import stack
 from pogson.pipeline.settings import Settings
 folder, method, aligned, resample = sys.argv[1:5]
 settings = Settings({"stack": {"method": method, "resample": resample}})
 def job():
     how = dict(aligned=True, scaled=False, sky="none") if aligned == "1" else {}
-    stack_night(folder, folder + ".fits", settings=settings, **how)
+    stack(folder, folder + ".fits", settings=settings, **how)
 job()  # loads the compiled kernels
 """
 

@@ -14,7 +14,7 @@ from pogson.core.errors import FileError, NightError, SettingError
 from pogson.core.flags import Star
 from pogson.io.fits import read_frame, write_raw
 from pogson.pipeline.settings import Settings
-from pogson.pipeline.stack import stack_night
+from pogson.pipeline.stack import stack
 from pogson.pipeline.stack_report import describe_stack, draw_stack
 from pogson.steps.detect.find import detect_stars
 from pogson.steps.measure.aperture import measure_aperture
@@ -95,7 +95,7 @@ def night(tmp_path_factory):
 @pytest.fixture(scope="module")
 def stacked(night):
     folder, truth = night
-    result = stack_night(folder, folder.parent / "stack.fits", looks=3)
+    result = stack(folder, folder.parent / "stack.fits", looks=3)
     assert not result.failures
     reference = list(result.inputs["path"]).index(result.inputs.meta["reference"])
     return result, truth, reference, folder.parent / "stack.fits"
@@ -120,7 +120,7 @@ def test_fluxes_and_their_errors_on_the_stack_are_right(tmp_path):
         folder.mkdir()
         truth = write_night(folder, seed)
         for resample, found in pulls.items():
-            result = stack_night(folder, settings=Settings({"stack": {"resample": resample}}))
+            result = stack(folder, settings=Settings({"stack": {"resample": resample}}))
             reference = list(result.inputs["path"]).index(result.inputs.meta["reference"])
             xy = places_in(truth[reference])
             field = Table({"id": np.arange(len(xy)), "x": xy[:, 0], "y": xy[:, 1], "flux": FLUX})
@@ -175,7 +175,7 @@ def test_a_calibrated_night_gives_the_same_stack(stacked, night, tmp_path):
     from pogson.pipeline.api import calibrate_night
 
     calibrate_night(folder, tmp_path / "cal", settings=Settings())
-    again = stack_night(sorted((tmp_path / "cal").glob("*_cal.fits")))
+    again = stack(sorted((tmp_path / "cal").glob("*_cal.fits")))
     result = stacked[0]
     both = np.isfinite(result.stack.data) & np.isfinite(again.stack.data)
     away = (again.stack.data - result.stack.data)[both] / np.sqrt(result.stack.variance[both])
@@ -184,10 +184,10 @@ def test_a_calibrated_night_gives_the_same_stack(stacked, night, tmp_path):
 
 def test_little_memory_and_any_number_of_workers_give_the_same_stack(stacked, night):
     folder, _ = night
-    result = stack_night(folder, memory=1e-4, workers=1)
+    result = stack(folder, memory=1e-4, workers=1)
     np.testing.assert_array_equal(result.stack.data, stacked[0].stack.data)
     mean = Settings({"stack": {"method": "mean"}})
-    one, two = (stack_night(folder, settings=mean, memory=m) for m in (1e-4, 1.0))
+    one, two = (stack(folder, settings=mean, memory=m) for m in (1e-4, 1.0))
     np.testing.assert_array_equal(one.stack.data, two.stack.data)
 
 
@@ -218,7 +218,7 @@ def test_a_moving_target_is_a_point_where_it_is_followed(tmp_path):
             dy=dy,
             moving=(128.0 + step[0] + dx, 115.0 + step[1] + dy),
         )
-    still, followed = (stack_night(tmp_path, rate=r, angle=angle) for r in (0.0, rate))
+    still, followed = (stack(tmp_path, rate=r, angle=angle, in_pixels=True) for r in (0.0, rate))
     # it is sharp where it stood at the mean of the times, in the reference frame's pixels
     row = still.inputs[0]
     x, y = round(128 + first[0] - row["dx"]), round(115 + first[1] - row["dy"])
@@ -263,8 +263,8 @@ def test_frames_of_two_nights_are_refused_unless_asked_for(mixed):
     folder, dice = mixed
     write_light(folder / "b.fits", 5, dice, **{"DATE-OBS": "2024-03-12T22:00:00"})
     with pytest.raises(NightError, match="2 nights"):
-        stack_night(folder)
-    assert len(stack_night(folder, mix=True).inputs) == 4
+        stack(folder)
+    assert len(stack(folder, mix=True).inputs) == 4
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_frames_of_another_pixel_scale_are_left_out_in_one_line(mixed):
     folder, dice = mixed
     light = 200 + star_light((PLACES - 200) * 0.95 + 200, FLUX, 1.5, (SIDE, SIDE))
     write_raw(folder / "bad.fits", (dice.poisson(light) / GAIN + 1000).astype(np.uint16), cards(7))
-    result = stack_night(folder)
+    result = stack(folder)
     assert len(result.failures) == 1 and "as large" in result.failures[0].reason
     assert len(result.inputs) == 3
 
@@ -321,7 +321,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing(mixed, monkeypatch):
 
     monkeypatch.setattr("astropy.io.fits.HDUList.writeto", full)
     with pytest.raises(FileError, match="no space left on device") as error:
-        stack_night(folder, folder / "s.fits")
+        stack(folder, folder / "s.fits")
     assert "\n" not in str(error.value) and sorted(folder.iterdir()) == before
 
 
@@ -329,19 +329,17 @@ def test_what_cannot_be_written_or_read_is_said_before_any_work(mixed, capsys):
     folder, _ = mixed
     for out in (folder, folder / "s.png", folder / "no" / "s.fits"):
         with pytest.raises(SettingError):
-            stack_night(folder, out)
+            stack(folder, out)
     code, said = run(["stack", folder / "nothing.fits", "--out", folder / "s.fits", "--quiet"], capsys)
     assert code == 1 and "no light frame" in only_line(said.err)
     with pytest.raises(NightError, match="no light frame in band R"):
-        stack_night(folder, band="R")
+        stack(folder, band="R")
 
 
 def test_aligned_frames_need_no_stars(tmp_path):
     dice = np.random.default_rng(6)
     for k in range(4):
         write_light(tmp_path / f"l{k}.fits", k, dice, flux=np.zeros_like(FLUX), sky=500.0, hits=0)
-    result = stack_night(
-        tmp_path, aligned=True, scaled=False, sky="none", settings=Settings({"stack": {"method": "median"}})
-    )
+    result = stack(tmp_path, aligned=True, scaled=False, sky="none", method="median")
     assert len(result.inputs) == 4
     assert np.median(result.stack.data) == pytest.approx(500.0, rel=0.01)

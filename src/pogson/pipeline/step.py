@@ -78,13 +78,12 @@ class Step:
     name: str
     target: str  # "module:function"
     leave_out: tuple[str, ...] = ()  # keyword arguments that the pipeline itself fills
+    around: str = ""  # "module:function" of the pipeline that calls it, whose settings come first
 
     @cached_property
     def function(self) -> Callable[..., Any]:
         """The step's function."""
-        module, _, name = self.target.partition(":")
-        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
-        return function
+        return _load(self.target)
 
     @property
     def summary(self) -> str:
@@ -94,10 +93,14 @@ class Step:
     @cached_property
     def settings(self) -> dict[str, Setting]:
         """The keyword-only arguments of the function that a user may set, in order."""
-        hints = get_type_hints(self.function, include_extras=True)
-        about = parameter_docs(inspect.getdoc(self.function) or "")
+        own = self._settings_of(self.function)
+        return {**self._settings_of(_load(self.around)), **own} if self.around else own
+
+    def _settings_of(self, function: Callable[..., Any]) -> dict[str, Setting]:
+        hints = get_type_hints(function, include_extras=True)
+        about = parameter_docs(inspect.getdoc(function) or "")
         found = {}
-        for p in inspect.signature(self.function).parameters.values():
+        for p in inspect.signature(function).parameters.values():
             if p.kind is p.KEYWORD_ONLY and p.name not in self.leave_out:
                 kind, unit, many = _read_hint(hints[p.name])
                 found[p.name] = Setting(p.name, kind, unit, p.default, about.get(p.name, ""), many)
@@ -117,6 +120,12 @@ class Step:
                 raise SettingError(f"[{self.name}] has no setting '{name}'{nearest(name, self.settings)}")
             checked[name] = self.settings[name].check(value, f"[{self.name}] {name}")
         return checked
+
+
+def _load(target: str) -> Callable[..., Any]:
+    module, _, name = target.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -39,13 +39,14 @@ def workers_option(what: str) -> Callable[[F], F]:
     )
 
 
-def step_options(*steps: str) -> Callable[[F], F]:
-    """Add every setting of the steps as an option: ``--threshold 5``."""
+def step_options(*steps: str, without: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """Add every setting of the steps as an option: ``--threshold 5``; but those named in `without`."""
 
     def decorate(command: F) -> F:
         for name in reversed(steps):
             for setting in reversed(list(STEPS[name].settings.values())):
-                command = _option(name, setting)(command)
+                if setting.name not in without:
+                    command = _option(name, setting)(command)
         return command
 
     return decorate

@@ -16,14 +16,14 @@ from pogson.apps.cli.progress import TerminalProgress
 @click.option("--aligned", is_flag=True, help="The pixels lie on each other already: move and scale nothing.")
 @click.option("--no-scale", "unscaled", is_flag=True, help="Leave the flux scales as they are.")
 @click.option(
-    "--sky",
-    type=click.Choice(["none", "constant", "plane", "map"]),
-    default="plane",
-    show_default=True,
-    help="What is taken off each frame.",
+    "--rate", type=float, default=0.0, metavar="ARCSEC", help="Follow a target: arcsec per hour ..."
 )
-@click.option("--rate", type=float, default=0.0, metavar="PX", help="Follow a target: pixels per hour ...")
-@click.option("--angle", type=float, default=0.0, metavar="DEG", help="... in this direction, from x to y.")
+@click.option(
+    "--angle", type=float, default=0.0, metavar="DEG", help="... at this position angle, north through east."
+)
+@click.option(
+    "--in-pixels", is_flag=True, help="The rate is in pixels per hour, the angle counts from x towards y."
+)
 @click.option(
     "--pictures", metavar="DIR", help="Folder for a picture of frame and stack, and a blink of frames."
 )
@@ -37,7 +37,7 @@ from pogson.apps.cli.progress import TerminalProgress
 )
 @workers_option("Frames, or parts of the stack, worked on at a time.")
 @click.option("--quiet", is_flag=True, help="No progress.")
-@step_options("stack")
+@step_options("stack", without=("make",))
 @config_options
 def command(
     frames: tuple[str, ...],
@@ -46,9 +46,9 @@ def command(
     mix: bool,
     aligned: bool,
     unscaled: bool,
-    sky: str,
     rate: float,
     angle: float,
+    in_pixels: bool,
     pictures: str | None,
     memory: float,
     workers: int,
@@ -66,9 +66,9 @@ def command(
     """
     settings = read_options(config, words, given)
     with TerminalProgress(quiet) as progress:
-        from pogson.pipeline.stack import stack_night
+        from pogson.pipeline.stack import stack
 
-        result = stack_night(
+        result = stack(
             frames,
             out,
             settings=settings,
@@ -76,9 +76,9 @@ def command(
             mix=mix,
             aligned=aligned,
             scaled=not unscaled,
-            sky=sky,
             rate=rate,
             angle=angle,
+            in_pixels=in_pixels,
             memory=memory,
             workers=workers,
             looks=0 if pictures is None else 12,

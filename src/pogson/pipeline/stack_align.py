@@ -1,0 +1,121 @@
+"""Where the frames of a stack lie on each other, and how much light each lets through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite, nan
+
+import numpy as np
+from astropy.table import Table
+
+from pogson.core.errors import FrameError, MatchError
+from pogson.core.transform import Transform
+from pogson.pipeline.stack_survey import APERTURE, Surveyed
+from pogson.pipeline.workers import Failure
+from pogson.steps.match.align import match_stars
+from pogson.steps.match.field import choose_reference
+from pogson.steps.stack.scale import Scale, fit_scale
+
+SAME_SCALE = 0.02  # frames whose pixels differ by more were taken otherwise
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A frame, the map from the reference frame's pixels to its own, and its flux scale."""
+
+    frame: Surveyed
+    transform: Transform
+    scale: Scale
+
+
+def align_frames(
+    frames: list[Surveyed], aligned: bool, failures: list[Failure], mix: bool
+) -> tuple[int, list[Transform | None]]:
+    """The best frame, and the maps from it to all; None for a frame that could not be aligned.
+
+    The best frame may be one of another field: where most frames do not fit it, the best of those is tried.
+    """
+    if aligned:
+        best = choose_reference([f.stars for f in frames]) if all(len(f.stars) > 2 for f in frames) else 0
+        return best, [Transform.identity()] * len(frames)
+    tries: list[tuple[int, list[Transform | None], list[Failure]]] = []
+    left = list(range(len(frames)))
+    while left and len(tries) < 3:
+        best = left[choose_reference([frames[i].stars for i in left])]
+        transforms, lost = _maps(frames, best, mix)
+        tries.append((best, transforms, lost))
+        if 2 * sum(t is not None for t in transforms) > len(frames):
+            break
+        left = [i for i in left if transforms[i] is None]
+    best, transforms, lost = max(tries, key=lambda one: sum(t is not None for t in one[1]))
+    failures += lost
+    return best, transforms
+
+
+def _maps(frames: list[Surveyed], best: int, mix: bool) -> tuple[list[Transform | None], list[Failure]]:
+    transforms: list[Transform | None] = []
+    failures = []
+    guess: Transform | None = None
+    for i, frame in enumerate(frames):
+        found: Transform | None = Transform.identity() if i == best else None
+        if found is None:
+            try:
+                found = match_stars(frame.stars, frames[best].stars, guess=guess)
+                if abs(found.scale - 1.0) > SAME_SCALE and not mix:
+                    reason = f"its pixels are 1/{found.scale:.3f} as large as the reference's"
+                    reason += "; left out (--mix takes it in)"
+                    failures.append(Failure(frame.exposure.path, f"{frame.exposure.path}: {reason}"))
+                    found = None
+            except MatchError as error:
+                failures.append(Failure(frame.exposure.path, f"{frame.exposure.path}: left out: {error}"))
+        guess = found or guess
+        transforms.append(found)
+    return transforms, failures
+
+
+def scale_frames(
+    frames: list[Surveyed],
+    transforms: list[Transform | None],
+    best: int,
+    wanted: bool,
+    failures: list[Failure],
+) -> tuple[list[Aligned], int]:
+    """The frames that could be aligned and scaled, and which of them is the reference."""
+    kept: list[Aligned] = []
+    place = 0
+    placed = [(i, f, t) for i, (f, t) in enumerate(zip(frames, transforms, strict=True)) if t is not None]
+    widest = max((f.fwhm for _, f, _ in placed if isfinite(f.fwhm)), default=nan)
+    for i, frame, transform in placed:
+        if i == best:
+            place = len(kept)
+        try:
+            known = i == best or not wanted
+            scale = Scale(1.0) if known else _scale_of(frame, frames[best], transform, APERTURE * widest)
+        except FrameError as error:
+            failures.append(Failure(frame.exposure.path, f"{frame.exposure.path}: left out: {error}"))
+            continue
+        kept.append(Aligned(frame, transform, scale))
+    return kept, place
+
+
+def _scale_of(frame: Surveyed, reference: Surveyed, transform: Transform, radius: float) -> Scale:
+    """From the stars that both frames have, in apertures of one size."""
+    x, y = transform.apply(np.asarray(reference.fluxes["x"]), np.asarray(reference.fluxes["y"]))
+    gap = np.hypot(x[:, None] - np.asarray(frame.fluxes["x"]), y[:, None] - np.asarray(frame.fluxes["y"]))
+    nearest, back = gap.argmin(axis=1), gap.argmin(axis=0)
+    own = np.arange(len(x))
+    same = (gap[own, nearest] < 1.5) & (back[nearest] == own)
+    return fit_scale(
+        at_radius(frame.fluxes[nearest[same]], radius), at_radius(reference.fluxes[own[same]], radius)
+    )
+
+
+def at_radius(fluxes: Table, radius: float) -> Table:
+    """The columns of the aperture nearest to a radius."""
+    radii = fluxes.meta["radii"]
+    if not radii:
+        return fluxes
+    k = int(np.argmin(np.abs(np.log(np.asarray(radii) / radius)))) + 1
+    return Table(
+        {"flux": fluxes[f"flux_r{k}"], "flux_err": fluxes[f"flux_r{k}_err"], "flags": fluxes["flags"]}
+    )
