@@ -55,6 +55,17 @@ def test_centre_and_error_are_those_of_the_slow_twin(seed):
     np.testing.assert_allclose(fast[2:, 0], slow[2:], rtol=0.01)
 
 
+@pytest.mark.parametrize("angle", [0.0, 45.0, 110.0])
+def test_the_search_ends_where_a_longer_one_would(angle):
+    rng = np.random.default_rng(9)
+    data = star(20.4, 19.7, elongation=1.5, angle=angle) + rng.normal(0, 30, (40, 44)).astype(np.float32)
+    once, twice = np.array([[20.0], [20.0]]), np.array([[20.0], [20.0]])
+    once[:] = windowed_centroids(data, data + 1e4, clean(data), 1, np.zeros(1), *once, 1.3)[:2]
+    for _ in range(3):
+        twice[:] = windowed_centroids(data, data + 1e4, clean(data), 1, np.zeros(1), *twice, 1.3)[:2]
+    np.testing.assert_allclose(once, twice, atol=1e-5)
+
+
 def test_a_masked_pixel_does_not_pull():
     data = star(20.0, 20.0)
     mask = clean(data)

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 WIDEST = 60  # pixels: half width of the largest window
-LAST_STEP = 1e-5  # px^2: Newton's steps shrink so fast that the next one would be far below 1e-3 px
+LAST_STEP = 1e-4  # px^2: Newton's steps shrink so fast that the next one would be far below 1e-4 px
 
 
 @njit(cache=True, nogil=True)
@@ -94,19 +94,23 @@ def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
             _window(cx - left, sigma, size, wx)
             _window(cy - low, sigma, size, wy)
             _sum_columns(stamp, wy, cy - low, size, columns)
-            total, sx, sy, sxx, syy = 0.0, 0.0, 0.0, 0.0, 0.0
+            total, sx, sy, sxx, syy, sxy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             for i in range(size):
                 dx = i + left - cx
-                total += wx[i] * columns[0, i]
-                sx += wx[i] * columns[0, i] * dx
-                sy += wx[i] * columns[1, i]
-                sxx += wx[i] * columns[0, i] * dx * dx
+                part = wx[i] * columns[0, i]
+                total += part
+                sx += part * dx
+                sxx += part * dx * dx
+                part = wx[i] * columns[1, i]
+                sy += part
+                sxy += part * dx
                 syy += wx[i] * columns[2, i]
-            slope_x, slope_y = total - sxx / sigma**2, total - syy / sigma**2
-            lost = not min(slope_x, slope_y) > 0.1 * abs(total)
+            slope_x, slope_y, cross = total - sxx / sigma**2, total - syy / sigma**2, sxy / sigma**2
+            lost = not min(slope_x, slope_y) - abs(cross) > 0.1 * abs(total)
             if lost:
                 break
-            step_x, step_y = sx / slope_x, sy / slope_y
+            det = slope_x * slope_y - cross * cross
+            step_x, step_y = (slope_y * sx + cross * sy) / det, (slope_x * sy + cross * sx) / det
             lost = not math.hypot(cx + step_x - x[s], cy + step_y - y[s]) < sigma + 0.5
             if lost:
                 break

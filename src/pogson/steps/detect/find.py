@@ -18,7 +18,7 @@ from pogson.core.frame import Frame, Image
 from pogson.core.units import Pixels, Sigma
 from pogson.kernels.background import paint_discs
 from pogson.kernels.peaks import neighbours
-from pogson.steps.detect.centroid import FWHM_TO_SIGMA, measure_centroids
+from pogson.steps.detect.centroid import FWHM_TO_SIGMA, SAMPLED, measure_centroids, remove_pixel_bias
 from pogson.steps.detect.peaks import (
     NARROW,
     Peaks,
@@ -29,7 +29,7 @@ from pogson.steps.detect.peaks import (
     peaks_above,
 )
 from pogson.steps.detect.saturated import FULL, beside_saturation, saturated_stars
-from pogson.steps.detect.shape import LEAST_SNR, fit_psf, measure_shapes
+from pogson.steps.detect.shape import LEAST_SNR, fit_psf, measure_shapes, stretch_of
 from pogson.steps.detect.sky import Sky, estimate_sky
 
 Values = NDArray[np.float64]
@@ -120,6 +120,11 @@ def detect_stars(
     peaks = peaks[np.sort(np.argsort(-peaks.summit, kind="stable")[: brightest or None])]
     stars = _measure(frame, peaks, width, measured)
     psf = fit_psf(frame, stars, fwhm=measured)
+    if psf.fwhm < SAMPLED:
+        stretch = stretch_of(stars, measured)
+        for axis, along in (("x", stretch), ("y", 1.0 / stretch)):
+            place, err = stars[axis], stars[f"{axis}_err"]
+            place[:], err[:] = remove_pixel_bias(place.data, err.data, psf, fwhm=measured, stretch=along)
     stars.meta.update(psf=psf, sky=sky, exposure=frame.exposure, fwhm=width, n_rejected=rejected)
     return stars
 
