@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf, isfinite
@@ -34,6 +34,9 @@ _PICTURES = (
     ".ser",
     ".avi",
 )
+#: size in bytes, and time of the last change in nanoseconds
+Stamp = tuple[int, int]
+
 _GAP = 12 / 24  # days without a light frame that part two nights
 _SPAN = 16 / 24  # days that one night can last
 
@@ -70,6 +73,7 @@ def scan_folder(
     folder: str | Path,
     *,
     overrides: Mapping[str, Any] | None = None,
+    ignore: Collection[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Scan:
     """Read the headers of all FITS images in a folder and the folders in it.
@@ -83,6 +87,8 @@ def scan_folder(
         The night.
     overrides : mapping, optional
         Tables of the settings file; see `read_exposure`.
+    ignore : collection of str
+        Paths of images that are passed over without a word.
     progress : function, optional
         Called with the number of files done and of all.
 
@@ -97,12 +103,9 @@ def scan_folder(
     NightError
         If it holds no readable FITS image.
     """
-    folder = Path(folder)
-    if not folder.exists():
-        raise FileError(f"{folder}: there is no such folder; check the path")
-    if not folder.is_dir():
-        raise FileError(f"{folder}: is a file, not a folder; give the folder that holds the night")
+    folder = _need_folder(folder)
     paths, others = _sort_out(folder)
+    paths = [path for path in paths if str(path) not in ignore]
     exposures: list[Exposure] = []
     altitudes: list[float] = []
     skipped: list[tuple[str, str]] = []
@@ -123,6 +126,33 @@ def scan_folder(
         raise NightError(f"{folder}: holds no FITS image that can be read{_first(folder, skipped)}")
     done = sorted(complete(exposures, altitudes), key=_order)
     return Scan(tuple(done), tuple(skipped), tuple(_remarks(done)))
+
+
+def look_at_images(folder: str | Path) -> dict[Path, Stamp]:
+    """Size and time of the last change of each FITS image in a folder: what changes is still written to.
+
+    Raises
+    ------
+    FileError
+        If there is no such folder.
+    """
+    found = {}
+    for path in _sort_out(_need_folder(folder))[0]:
+        try:
+            file = path.stat()
+        except OSError:
+            continue  # taken away between two looks
+        found[path] = (file.st_size, file.st_mtime_ns)
+    return found
+
+
+def _need_folder(folder: str | Path) -> Path:
+    folder = Path(folder)
+    if not folder.exists():
+        raise FileError(f"{folder}: there is no such folder; check the path")
+    if not folder.is_dir():
+        raise FileError(f"{folder}: is a file, not a folder; give the folder that holds the night")
+    return folder
 
 
 def _first(folder: Path, skipped: list[tuple[str, str]]) -> str:

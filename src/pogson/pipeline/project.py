@@ -40,11 +40,14 @@ class Project:
         Folders that were not there before, the innermost first.
     fresh : bool
         There was no unfinished run to pick up.
+    live : bool
+        Another round follows: products are replaced in place, and the unfinished work stays.
     """
 
     folder: Path
     made: tuple[Path, ...] = ()
     fresh: bool = True
+    live: bool = False
 
     def path(self, name: str) -> Path:
         """Path of a product; its folder is made."""
@@ -59,12 +62,13 @@ class Project:
     def clear(self) -> None:
         """Remove the products of an earlier run, now that the new ones are ready."""
         for name in PRODUCTS:
-            if name != UNFINISHED:
+            if name != UNFINISHED and not self.live:
                 remove(self.folder / name)
 
     def finish(self) -> None:
         """Forget the unfinished work: the products are complete."""
-        remove(self.cache)
+        if not self.live:
+            remove(self.cache)
 
     def abandon(self, *, keep_work: bool) -> None:
         """Leave no junk behind a run that produced nothing.
@@ -95,7 +99,9 @@ def need_run(folder: str | Path) -> None:
         )
 
 
-def open_project(folder: str | Path, *, night: str | Path | None = None, overwrite: bool = False) -> Project:
+def open_project(
+    folder: str | Path, *, night: str | Path | None = None, overwrite: bool = False, live: bool = False
+) -> Project:
     """Make or take over an output folder.
 
     An unfinished run is picked up again; a finished one is kept, unless `overwrite`, and then until
@@ -125,4 +131,4 @@ def open_project(folder: str | Path, *, night: str | Path | None = None, overwri
     made = tuple(p for p in (path, *path.parents) if not p.exists())
     make_folder(path)
     make_folder(path / UNFINISHED)
-    return Project(path, made, fresh)
+    return Project(path, made, fresh, live)

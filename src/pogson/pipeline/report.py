@@ -23,6 +23,9 @@ from pogson.pipeline.report_summary import bands_at_a_glance, frames_at_a_glance
 
 STARS_SHOWN = 30
 
+#: seconds after which the page of a night that goes on is loaded again
+LOOK_AGAIN = 15
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -82,6 +85,8 @@ class ReportData:
     files : mapping of section to names of files, relative to the report
     pixel_scale : float
         arcsec / px; NaN where unknown.
+    live : bool
+        The night goes on: the page looks for a newer one every now and then.
     """
 
     title: str
@@ -99,6 +104,7 @@ class ReportData:
     skipped: Sequence[tuple[str, str]] = ()
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)
     pixel_scale: float = nan
+    live: bool = False
 
 
 def make_report(report: ReportData) -> str:
@@ -106,12 +112,13 @@ def make_report(report: ReportData) -> str:
     style = files("pogson.pipeline").joinpath("report.css").read_text("utf-8")
     nav = "".join(f'<a href="#{_anchor(name)}">{name}</a>' for name in SECTIONS)
     parts = [_section(report, name, body(report)) for name, body in SECTIONS.items()]
+    again = f'<meta http-equiv="refresh" content="{LOOK_AGAIN}">' if report.live else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-        f"<title>{escape(report.title)}</title><style>\n{style}</style></head><body>\n"
+        f"{again}<title>{escape(report.title)}</title><style>\n{style}</style></head><body>\n"
         f"<header><h1>{escape(report.title)}</h1></header>\n<nav><div>{nav}</div></nav>\n<main>\n"
         + "\n".join(parts)
         + "\n</main><footer>Errors are 1 sigma. x, y count pixels from 0 at the centre of the first pixel."
