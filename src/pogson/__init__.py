@@ -29,6 +29,8 @@ _VERBS = {
     "write_table": "pogson.io.tables",
     "collect_light_curves": "pogson.steps.timeseries.collect",
     "compare_ensemble": "pogson.steps.timeseries.ensemble",
+    "stack": "pogson.pipeline.stack",
+    "stack_frames": "pogson.steps.stack.coadd",
     "plot_diagram": "pogson.pipeline.pictures",
     "simulate_night": "pogson.simulate",
     "read_settings": "pogson.pipeline.settings",

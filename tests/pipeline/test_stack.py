@@ -343,3 +343,37 @@ def test_aligned_frames_need_no_stars(tmp_path):
     result = stack(tmp_path, aligned=True, scaled=False, sky="none", method="median")
     assert len(result.inputs) == 4
     assert np.median(result.stack.data) == pytest.approx(500.0, rel=0.01)
+
+
+def test_a_rate_in_arcsec_and_a_position_angle_follow_a_comet_on_a_turned_mirrored_camera(tmp_path):
+    """As an ephemeris gives it: 500 arcsec per hour at position angle 63, seen at declination 61."""
+    import astropy.units as u
+    from astropy.coordinates import SkyCoord
+    from astropy.wcs import WCS
+
+    dice = np.random.default_rng(9)
+    rate, angle, scale, turn = 500.0, 63.0, 1.7, np.radians(27.0)
+    matrix = scale / 3600 * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    coordinates = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 210.0, "CRVAL2": 61.0,
+                   "CRPIX1": 180.0, "CRPIX2": 230.0, "CUNIT1": "deg", "CUNIT2": "deg", "CD1_1": matrix[0, 0],
+                   "CD1_2": matrix[0, 1], "CD2_1": matrix[1, 0], "CD2_2": matrix[1, 1]}  # fmt: skip
+    wcs = WCS(fits.Header(coordinates))
+    there = SkyCoord(*wcs.all_pix2world(190.0, 215.0, 0), unit="deg")
+    for k in range(7):
+        moved = there.directional_offset_by(angle * u.deg, rate * (k - 3) / 60 * u.arcsec)
+        write_light(
+            tmp_path / f"l{k}.fits", k, dice, sigma=1.42 if k == 0 else 1.5,
+            moving=[float(v) for v in wcs.all_world2pix(moved.ra.deg, moved.dec.deg, 0)], **coordinates,
+        )  # fmt: skip
+    found = stack(tmp_path, rate=rate, angle=angle)
+    peak = np.nanmax(found.stack.data[213:218, 188:193])
+    assert peak == pytest.approx(8000 / (2 * np.pi * 1.5**2), rel=0.12)
+    wrong = stack(tmp_path, rate=rate, angle=-angle)
+    assert np.nanmax(wrong.stack.data[213:218, 188:193]) < 0.5 * peak
+
+
+def test_a_rate_in_arcsec_without_coordinates_is_refused_in_one_line(mixed):
+    folder, _ = mixed
+    with pytest.raises(NightError, match="needs coordinates.*--in-pixels") as error:
+        stack(folder, rate=100.0, angle=10.0)
+    assert "\n" not in str(error.value)

@@ -10,24 +10,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from astropy.table import Table
 
+from pogson.core.columns import LIGHTCURVE, PHOTOMETRY
 from pogson.core.errors import FileError, PogsonError, SettingError
 from pogson.core.frame import Exposure
 from pogson.core.transform import Transform
 from pogson.io.catalogs import read_catalog
 from pogson.io.files import write_atomic
 from pogson.io.scan import scan_folder
-from pogson.io.tables import write_table
+from pogson.io.tables import read_table, write_parts, write_table
 from pogson.pipeline import pictures
 from pogson.pipeline.api import need_lights, write_masters
 from pogson.pipeline.cache import Cache, to_plain
 from pogson.pipeline.calibrated import Calibrated, calibrate_magnitudes, fill_corrections
 from pogson.pipeline.coordinates import Located, locate_field, locate_with_store
 from pogson.pipeline.night import Night, prepare_night
-from pogson.pipeline.products import file_name, observed_bands
-from pogson.pipeline.project import Project, open_project
+from pogson.pipeline.products import file_name, observed_bands, photometry_parts, photometry_sample
+from pogson.pipeline.project import UNFINISHED, Project, open_project
 from pogson.pipeline.provenance import describe_settings, now, versions
 from pogson.pipeline.reduce import Reduced, reduce_lights
 from pogson.pipeline.report import make_report
@@ -42,11 +42,13 @@ from pogson.pipeline.series import (
     series_bands,
 )
 from pogson.pipeline.series_pictures import draw_series
-from pogson.pipeline.series_tables import light_curve_table, variability_table
+from pogson.pipeline.series_tables import light_curve_parts, variability_table
 from pogson.pipeline.settings import Settings
+from pogson.pipeline.stack import How
+from pogson.pipeline.stack_night import stack_bands
 from pogson.pipeline.summary import summarize
 from pogson.pipeline.warmup import compile_kernels
-from pogson.pipeline.work import Tables, Work
+from pogson.pipeline.work import Work
 from pogson.pipeline.workers import Failure, Progress, Silent
 from pogson.steps.match.field import MatchFailure
 
@@ -76,7 +78,7 @@ class RunResult:
     ----------
     folder : Path
         Where the products are.
-    frames, stars, photometry, zero_points : Table
+    frames, stars, zero_points : Table
     summary : tuple of str
         Lines for a person.
     failures : tuple of Failure
@@ -86,10 +88,14 @@ class RunResult:
     folder: Path
     frames: Table
     stars: Table
-    photometry: Table
     zero_points: Table
     summary: tuple[str, ...]
     failures: tuple[Failure, ...]
+
+    @property
+    def photometry(self) -> Table:
+        """PHOTOMETRY of all frames, read from the folder."""
+        return read_table(self.folder / "photometry.parquet")
 
     @property
     def exit_code(self) -> int:
@@ -104,7 +110,7 @@ def run(
     catalog: str | Path | None = None,
     settings: Settings | None = None,
     workers: int = 0,
-    memory: float = 0.4,
+    memory: float = 0.25,
     recipe: str = "auto",
     target: str = "",
     brightest: int = 0,
@@ -179,14 +185,25 @@ def run(
             series, notes = _make_series(done, located.field, recipe, star, shown)
         if place is not None and note:
             notes.insert(0, note)
+        with clock.time("stacks"):
+            stacks, said = stack_bands(
+                ready,
+                done.accepted_paths,
+                chosen,
+                How(memory=memory, workers=workers),
+                lambda band: project.path(f"{UNFINISHED}/stacks/{file_name(band)}.fits"),
+                shown,
+                **{k: v for k, v in chosen.of("stack").items() if k in ("make", "sky")},
+            )
+            notes += said
         work = Work(str(night), chosen, scan, ready, reduced, located, done, tuple(series), tuple(notes))
-        tables = work.tables()
+        frames = work.frames()
         with clock.time("pictures"):
-            drawn = {file_name(name): picture for name, picture in _draw(work, tables, shown)}
+            drawn = {file_name(name): picture for name, picture in _draw(work, frames, shown)}
         summary = summarize(
             night,
             project.folder,
-            tables.frames,
+            frames,
             done,
             located,
             list(drawn),
@@ -204,10 +221,8 @@ def run(
             "summary": list(summary),
             "seconds": clock.seconds,
         }
-        _write(project, work, tables, drawn, provenance)
-    return RunResult(
-        project.folder, tables.frames, done.stars, tables.photometry, done.zero_points, summary, work.failures
-    )
+        _write(project, work, frames, drawn, stacks, provenance)
+    return RunResult(project.folder, frames, done.stars, done.zero_points, summary, work.failures)
 
 
 @contextmanager
@@ -264,15 +279,17 @@ def _make_series(
     return made
 
 
-def _draw(work: Work, tables: Tables, progress: Progress) -> pictures.Drawn:
+def _draw(work: Work, frames: Table, progress: Progress) -> pictures.Drawn:
     reduced, done = work.reduced, work.done
     bands = observed_bands(reduced.lights, done.accepted_paths)
-    accepted = np.isin(np.asarray(tables.photometry["frame"], str), list(done.accepted_paths))
+    accepted = [t for t in done.photometry if t.meta["exposure"].path in done.accepted_paths]
     parts = [
-        pictures.draw_frames(tables.frames, done.zero_points),
+        pictures.draw_frames(frames, done.zero_points),
         pictures.draw_calibration(work.ready.masters.masters, work.ready.cameras),
-        pictures.draw_stars(reduced.posters, reduced.lights, reduced.lights[reduced.reference]),
-        pictures.draw_errors(tables.photometry[accepted], bands),
+        pictures.draw_stars(
+            reduced.posters, reduced.calibrate, reduced.lights, reduced.lights[reduced.reference]
+        ),
+        pictures.draw_errors(photometry_sample(accepted), bands),
         pictures.draw_zero_points(done.residuals, done.zero_points, done.colors),
         pictures.draw_diagrams(done.stars, bands),
         draw_series(work.series),
@@ -284,29 +301,36 @@ def _draw(work: Work, tables: Tables, progress: Progress) -> pictures.Drawn:
 
 
 def _write(
-    project: Project, work: Work, tables: Tables, drawn: dict[str, Any], provenance: dict[str, Any]
+    project: Project,
+    work: Work,
+    frames: Table,
+    drawn: dict[str, Any],
+    stacks: dict[str, Path],
+    provenance: dict[str, Any],
 ) -> None:
     ready, done = work.ready, work.done
     project.clear()
     write_masters(ready.masters, project.folder / "masters")
     for name, picture in drawn.items():
         write_atomic(project.path(f"plots/{name}"), picture.png)
+    for path in stacks.values():
+        path.replace(project.path(f"stacks/{path.name}"))
     done.stars.meta["pixel_scale"] = work.located.pixel_scale
     write_table(project.path("stars.ecsv"), done.stars)
-    write_table(project.path("photometry.parquet"), tables.photometry)
+    write_parts(project.path("photometry.parquet"), photometry_parts(done.photometry), PHOTOMETRY.empty())
     write_table(project.path("zeropoints.ecsv"), done.zero_points)
     if len(done.residuals):
         write_table(project.path("zeropoint_stars.parquet"), done.residuals)
-    write_table(project.path("frames.ecsv"), tables.frames)
+    write_table(project.path("frames.ecsv"), frames)
     if work.series:
-        write_table(project.path("lightcurves.parquet"), light_curve_table(work.series))
+        write_parts(project.path("lightcurves.parquet"), light_curve_parts(work.series), LIGHTCURVE.empty())
         write_table(project.path("variability.ecsv"), variability_table(work.series))
     report = collect_report(
         work.night,
         ready,
         work.reduced,
         done,
-        tables.frames,
+        frames,
         drawn,
         provenance,
         work.scan.unread,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from math import cos, isfinite, radians, sin
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import NDArray
 
 from pogson.core.errors import NightError
@@ -78,11 +77,9 @@ def pixels_per_hour(reference: Surveyed, motion: Motion) -> NDArray[np.float64]:
 def _pixels_per_arcsec(reference: Surveyed) -> NDArray[np.float64]:
     """Change of x, y per arcsec to the east and to the north: by the stars' coordinates in the middle."""
     stars = reference.stars
-    located = locate_field(
-        Table({"id": np.arange(len(stars)), "x": stars["x"], "y": stars["y"], "flux": stars["flux"]}),
-        None,
-        reference.exposure,
-    )
+    field = stars.copy()
+    field["id"] = np.arange(len(stars))
+    located = locate_field(field, None, reference.exposure)
     ra, dec = (
         np.asarray(located.field[c], float) if c in located.field.colnames else None for c in ("ra", "dec")
     )

@@ -69,6 +69,10 @@ def stack_bands(
             done = stack_lights(wanted, settings, replace(how, sky=sky), path, failures, progress)
             notes += [f"stack in {band}: {f.reason}" for f in done.failures]
             made[band] = path
+            notes.append(
+                f"stacks/{path.name}: {len(done.inputs)} frames, worth {done.effective.time:.0f} s of "
+                f"{Path(done.inputs.meta['reference']).name}"
+            )
         except (FileError, SettingError):
             raise  # a full disk, a wrong word: the same for all bands
         except PogsonError as error:
