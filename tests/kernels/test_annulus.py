@@ -11,9 +11,8 @@ KAPPA = 3.0
 
 def level(values):
     values = np.asarray(values, np.float32)
-    return clipped_level(
-        values, len(values), KAPPA, clipped_width(KAPPA), np.empty(BINS, np.int64), np.empty_like(values)
-    )
+    room, fixed, counts = np.empty_like(values), np.empty(len(values), np.int32), np.empty((3, BINS + 2), int)
+    return clipped_level(values, len(values), KAPPA, clipped_width(KAPPA), room, fixed, counts)
 
 
 def slow_level(values):

@@ -8,8 +8,10 @@ from numba import njit, uintp
 from pogson.kernels.stats import clipped_width, mean_std, quickselect
 
 BINS = 256
+FINE = 12  # binary places of a bin: values are counted and summed as whole numbers of 1 / 65536 sigma
 ALL, CORES = np.uint8(7), np.uint8(3)  # bits of `blocked` to keep out of
 HALF_RANGE = 8.0  # of the histogram, in standard deviations
+MIDDLE = BINS << (FINE - 1)
 
 
 @njit(cache=True, nogil=True)
@@ -51,7 +53,7 @@ def annulus_sky(data, blocked, x, y, inner, outer, kappa, min_pixels):
     wide = 1.5 * outer
     values = np.empty((2 * math.ceil(wide) + 3) ** 2, np.float32)
     room = np.empty_like(values)
-    counts = np.empty(BINS, np.int64)
+    fixed, counts = np.empty(len(values), np.int32), np.empty((3, BINS + 2), np.int64)
     shrink = clipped_width(kappa)
     for s in range(n):
         if not (-wide <= x[s] <= nx + wide and -wide <= y[s] <= ny + wide):
@@ -67,12 +69,14 @@ def annulus_sky(data, blocked, x, y, inner, outer, kappa, min_pixels):
         if found < min_pixels:
             attempt[s] = 3
         if found >= 3:
-            median[s], mean[s], sigma[s], count[s] = clipped_level(values, found, kappa, shrink, counts, room)
+            median[s], mean[s], sigma[s], count[s] = clipped_level(
+                values, found, kappa, shrink, room, fixed, counts
+            )
     return median, mean, sigma, count, attempt
 
 
 @njit(cache=True, nogil=True)
-def clipped_level(values, n, kappa, shrink, counts, room):
+def clipped_level(values, n, kappa, shrink, room, fixed, counts):
     """Median, mean and standard deviation of a sample clipped at `kappa` sigma about its median.
 
     The clipping is iterated on a histogram (16 bins per sigma), the results then come from
@@ -88,9 +92,9 @@ def clipped_level(values, n, kappa, shrink, counts, room):
         Number of values.
     kappa, shrink : float
         Clipping limit, and `clipped_width` of it.
-    counts : int64 (BINS,)
+    room, fixed : float32 (m,), int32 (m,)
         Working space.
-    room : float32 (m,)
+    counts : int64 (3, BINS + 2)
         Working space.
 
     Returns
@@ -103,84 +107,116 @@ def clipped_level(values, n, kappa, shrink, counts, room):
     start, width = _first_guess(values, n, room)
     if width == 0.0:
         return start, start, 0.0, n
-    base, inverse = start - HALF_RANGE * width, BINS / (2.0 * HALF_RANGE * width)
-    counts[:] = 0
-    for i in range(uintp(n)):
-        place = (values[i] - base) * inverse
-        if 0.0 <= place < BINS:
-            counts[uintp(place)] += 1
+    base = np.float32(start - HALF_RANGE * width)
+    scale = np.float32((BINS << FINE) / (2.0 * HALF_RANGE * width))
+    _to_fixed(values[:n], base, scale, fixed)
+    _count(fixed[:n], counts)
     low, high = _clip_histogram(counts, kappa, shrink)
 
-    used, before = 0, 0
-    for k in range(low, high):
-        used += counts[k]
-    middle = low
-    while before + counts[middle] <= used // 2:
-        before += counts[middle]
-        middle += 1
-    total, square, near = 0.0, 0.0, uintp(0)
+    number = counts[0]
+    used = number[high] - number[low]
+    middle = _bin_of(number, low, high, used // 2 + 1)
+    before = number[middle] - number[low]
+    total, square = _sum_between(fixed[:n], low << FINE, high << FINE)
+    near = uintp(0)
     for i in range(uintp(n)):
-        value = float(values[i])
-        place = (value - base) * inverse
-        if low <= place < high:
-            off = value - start
-            total += off
-            square += off * off
-            # without a branch: half of all guesses which way it goes would be wrong
-            room[near] = values[i]
-            near += uintp(int(place) == middle)
+        # without a branch: half of all guesses which way it goes would be wrong
+        room[near] = values[i]
+        near += uintp((fixed[i] >> FINE) == middle)
     median = float(quickselect(room, 0, np.int64(near), used // 2 - before))
     mean = total / used
-    sigma = math.sqrt(max(square - used * mean * mean, 0.0) / max(used - 1, 1)) / shrink
+    sigma = math.sqrt(max(square - used * mean * mean, 0.0) / max(used - 1, 1)) / scale / shrink
+    mean = base + (mean + 0.5 + MIDDLE) / scale
     same, smaller = 0, before
     for i in range(near):
         same += room[i] == median
         smaller += room[i] < median
     if same > 0.2 * used:  # rounded to steps as coarse as the noise
-        median = mean + start
+        median = mean
     elif same > 2:
         step = math.inf
         for i in range(n):
             if values[i] != median:
                 step = min(step, abs(values[i] - median))
         median += step * ((0.5 * used - smaller) / same - 0.5)
-    return median, mean + start, sigma, used
+    return median, mean, sigma, used
 
 
 @njit(cache=True, nogil=True)
 def _first_guess(values, n, room):
     """Median and lower standard deviation of some 30 values; 0 only where all `n` are equal."""
     stride = max(1, n // 31)
-    m = 0
-    for i in range(0, n, stride):
-        value = values[i]
-        k = m
-        while k > 0 and room[k - 1] > value:
-            room[k] = room[k - 1]
-            k -= 1
-        room[k] = value
-        m += 1
-    center, width = float(room[m // 2]), float(room[m // 2]) - float(room[int(0.1587 * m)])
+    m = (n - 1) // stride + 1
+    some = room[:m]
+    for i in range(m):
+        some[i] = values[i * stride]
+    center, lower = 0.0, 0.0
+    for i in range(m):  # ranks by comparing all with all: in lanes that is faster than sorting
+        smaller, same = np.int32(0), np.int32(0)
+        for k in range(m):
+            smaller += np.int32(some[k] < some[i])
+            same += np.int32(some[k] == some[i])
+        if smaller <= m // 2 < smaller + same:
+            center = float(some[i])
+        if smaller <= int(0.1587 * m) < smaller + same:
+            lower = float(some[i])
+    width = center - lower
     if width <= 0.0:
         width = mean_std(values, n)[1]
     return center, width
 
 
 @njit(cache=True, nogil=True)
+def _to_fixed(values, base, scale, fixed):
+    """Whole numbers of steps above `base`; -1 and BINS << FINE stand for all beyond. It runs in lanes."""
+    least, most = np.float32(-1.0), np.float32(BINS << FINE)
+    for i in range(len(values)):
+        place = (values[i] - base) * scale
+        place = place if place >= np.float32(0.0) else least
+        fixed[i] = np.int32(place if place < most else most)
+
+
+@njit(cache=True, nogil=True)
+def _count(fixed, counts):
+    """Values below each bin: their number, and the sums of the bins' numbers and of their squares."""
+    number, first, second = counts[0], counts[1], counts[2]
+    number[:] = 0
+    for i in range(len(fixed)):
+        number[uintp((fixed[i] >> FINE) + 1)] += 1
+    below, ones, squares = 0, 0, 0
+    for k in range(BINS + 1):  # the first number counts what lies below all bins: it is left out
+        here = number[k + 1]
+        number[k], first[k], second[k] = below, ones, squares
+        below += here
+        ones += here * k
+        squares += here * k * k
+
+
+@njit(cache=True, nogil=True)
+def _sum_between(fixed, low, high):
+    """Sums of the values from `low` up to `high`, and of their squares, as seen from the middle."""
+    total, square = 0, 0
+    for i in range(len(fixed)):
+        inside = np.int64((fixed[i] >= low) & (fixed[i] < high))
+        off = (np.int64(fixed[i]) - MIDDLE) * inside
+        total += off
+        square += off * off
+    return total, float(square)
+
+
+@njit(cache=True, nogil=True)
 def _clip_histogram(counts, kappa, shrink):
     """Range of bins that survives iterated clipping about the median."""
-    low, high = 0, len(counts)
+    number, first, second = counts[0], counts[1], counts[2]
+    low, high = 0, BINS
     for step in range(20):
-        total, first, second = 0, 0.0, 0.0
-        for k in range(low, high):
-            total += counts[k]
-            first += counts[k] * k
-            second += counts[k] * k * k
-        center = _quantile(counts, low, high, 0.5 * total)
+        total = number[high] - number[low]
+        center = _quantile(number, low, high, 0.5 * total)
         if step == 0:  # light only adds: the lower side is the clean one
-            sigma = center - _quantile(counts, low, high, 0.1587 * total)
+            sigma = center - _quantile(number, low, high, 0.1587 * total)
         if step > 0 or sigma < 2.0:
-            sigma = math.sqrt(max(second / total - (first / total) ** 2, 0.0)) / shrink
+            mean = (first[high] - first[low]) / total
+            sigma = math.sqrt(max((second[high] - second[low]) / total - mean * mean, 0.0)) / shrink
         reach = kappa * sigma + 0.5
         left, right = max(low, math.floor(center - reach)), min(high, math.ceil(center + reach))
         if left == low and right == high:
@@ -190,13 +226,22 @@ def _clip_histogram(counts, kappa, shrink):
 
 
 @njit(cache=True, nogil=True)
-def _quantile(counts, low, high, target):
-    below = 0
-    for k in range(low, high):
-        if below + counts[k] >= target and counts[k] > 0:
-            return k + (target - below) / counts[k]
-        below += counts[k]
-    return float(high)
+def _bin_of(number, low, high, target):
+    """The bin in which the count from `low` on reaches `target`."""
+    left, right = low, high - 1
+    while left < right:
+        half = (left + right) // 2
+        if number[half + 1] - number[low] >= target:
+            right = half
+        else:
+            left = half + 1
+    return left
+
+
+@njit(cache=True, nogil=True)
+def _quantile(number, low, high, target):
+    k = _bin_of(number, low, high, target)
+    return k + (target - (number[k] - number[low])) / max(number[k + 1] - number[k], 1)
 
 
 @njit(cache=True, nogil=True)
@@ -215,12 +260,24 @@ def _collect(data, blocked, bits, cx, cy, inner, outer, values):
             gap = math.sqrt(inner * inner - dy2)
             left = min(stop, max(start, math.floor(cx - gap) + 1))
             right = min(stop, max(left, math.ceil(cx + gap)))
-        for i in range(uintp(start), uintp(left)):
-            value = data[j, i]
-            values[found] = value
-            found += uintp((blocked[j, i] & bits) == 0) & uintp(value - value == np.float32(0.0))
-        for i in range(uintp(right), uintp(stop)):
-            value = data[j, i]
-            values[found] = value
-            found += uintp((blocked[j, i] & bits) == 0) & uintp(value - value == np.float32(0.0))
-    return np.int64(found)
+        for first, last in ((start, left), (right, stop)):
+            for i in range(uintp(first), uintp(last)):
+                values[found] = data[j, i]
+                found += uintp((blocked[j, i] & bits) == 0)
+    return _drop_infinite(values, np.int64(found))
+
+
+@njit(cache=True, nogil=True)
+def _drop_infinite(values, n):
+    """Move the finite ones of the first `n` values to the front; return how many."""
+    finite = np.int32(0)
+    for i in range(n):  # in lanes; nearly always it is all of them
+        finite += np.int32(values[i] - values[i] == np.float32(0.0))
+    if finite == n:
+        return n
+    kept = 0
+    for i in range(n):
+        if math.isfinite(values[i]):
+            values[kept] = values[i]
+            kept += 1
+    return kept
