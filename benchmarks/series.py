@@ -1,8 +1,8 @@
 """A night of many frames, from raw files to light curves: `python -m benchmarks.series`.
 
 pogson's command beside pipelines put together from the peers. Every way is a process of its own, on the
-same simulated night; its memory is that of its largest process at its peak. The light curves of all are judged
-by the same plain ensemble.
+same simulated night; its memory is that of its largest process at its peak. The light curves of all are
+judged by the same plain ensemble.
 """
 
 from __future__ import annotations
