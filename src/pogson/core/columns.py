@@ -3,12 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from astropy.table import Table
 
 from pogson.core.errors import ColumnError
+
+
+class Rows(Protocol):
+    """Named columns of one length: a Table, or one of which only the columns asked for are in memory."""
+
+    meta: dict[str, Any]
+
+    @property
+    def colnames(self) -> list[str]:
+        """Names of the columns."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Values of a column."""
+
+
+class Changed:
+    """Rows of which some columns, and the meta, are other ones.
+
+    Parameters
+    ----------
+    rows : Rows
+        All other columns are theirs.
+    meta : dict
+    columns : mapping of name to array
+    """
+
+    def __init__(self, rows: Rows, meta: dict[str, Any], **columns: Any) -> None:
+        self._rows, self.meta, self._columns = rows, meta, columns
+
+    @property
+    def colnames(self) -> list[str]:
+        """Names of the columns."""
+        return list(dict.fromkeys([*self._rows.colnames, *self._columns]))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._columns[name] if name in self._columns else self._rows[name]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class LightCurves:
     frames : Table
         One row per frame: frame, band, bjd_tdb, jd_utc, exptime, airmass.
     unit : str
-    details : mapping of name to float64 (star, n)
+    details : mapping of name to float32 or float64 (star, n)
         What else was measured at each point, such as x, y and sky.
     """
 
@@ -42,7 +42,7 @@ class LightCurves:
     stars: Table
     frames: Table
     unit: str = "electron / s"
-    details: Mapping[str, Values] = field(default_factory=dict)
+    details: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         shape = (len(self.stars), len(self.frames))

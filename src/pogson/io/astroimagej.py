@@ -104,7 +104,7 @@ def _relative(counts: Values, errors: Values, labels: Sequence[str]) -> dict[str
 def _of_aperture(curves: LightCurves, row: int, label: str, count: Values, err: Values) -> dict[str, Values]:
     columns: dict[str, Values] = {}
     if {"x", "y"} <= set(curves.details):
-        x, y = curves.details["x"][row], curves.details["y"][row]
+        x, y = (np.asarray(curves.details[name][row], float) for name in ("x", "y"))
         # ImageJ counts from the corner of the first pixel, FITS from its centre as 1
         columns |= {
             f"X(IJ)_{label}": x + 0.5,
@@ -120,7 +120,7 @@ def _of_aperture(curves: LightCurves, row: int, label: str, count: Values, err: 
         }
     for name, theirs in (("peak", "Peak"), ("sky", "Sky/Pixel")):
         if name in curves.details:
-            columns[f"{theirs}_{label}"] = curves.details[name][row]
+            columns[f"{theirs}_{label}"] = np.asarray(curves.details[name][row], float)
     return columns
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,10 @@ from astropy.table import Table
 from pogson.core.errors import FileError
 
 _META = b"pogson"
+#: little is gained by packing noise harder, and that takes longer than everything else
+_PACKED = {"compression": "zstd", "compression_level": 1}
+#: rows that are written at a time: readers skip what they do not want by groups of so many
+GROUP_ROWS = 65536
 
 
 def write_table(path: str | Path, table: Table) -> Path:
@@ -36,6 +42,56 @@ def write_table(path: str | Path, table: Table) -> Path:
     writers = {".ecsv": _write_ecsv, ".parquet": _write_parquet, ".csv": _write_csv, ".arrow": _write_arrow}
     if path.suffix not in writers:
         raise FileError(f"{path}: tables are written as .ecsv, .parquet or .csv; change the suffix")
+    with _whole_or_not(path) as part:
+        writers[path.suffix](part, table)
+    return path
+
+
+def write_parts(path: str | Path, parts: Iterable[Mapping[str, Any]], like: Table) -> Path:
+    """Write columns, part below part, as one Parquet table of which few parts are in memory at a time.
+
+    The file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in .parquet.
+    parts : iterable of mapping of name to array
+        All have the same columns.
+    like : Table
+        Units, descriptions and meta are its; without any part, so are the columns.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(path)
+    empty = _arrow(like[:0])
+    with _whole_or_not(path) as part:
+        rest = iter(parts)
+        first = _plain_arrow(next(rest, None)) or empty
+        fields = [f.with_metadata(_about(like, f.name)) for f in first.schema]
+        schema = pa.schema(fields, metadata=empty.schema.metadata)
+        words = [f.name for f in fields if not pa.types.is_floating(f.type)]
+        with pq.ParquetWriter(part, schema, use_dictionary=words, **_PACKED) as file:
+            waiting = [first.cast(schema)]
+            for columns in rest:
+                waiting.append(_plain_arrow(columns).cast(schema))
+                if sum(map(len, waiting)) >= GROUP_ROWS:
+                    file.write_table(pa.concat_tables(waiting))
+                    waiting = []
+            if waiting:
+                file.write_table(pa.concat_tables(waiting))
+    return path
+
+
+@contextmanager
+def _whole_or_not(path: Path) -> Iterator[Path]:
+    """A file beside `path` to be written, which takes its place in the end."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
@@ -44,7 +100,7 @@ def write_table(path: str | Path, table: Table) -> Path:
         raise FileError(f"{path}: cannot be written ({error.strerror}); choose another folder") from None
     part = Path(name)
     try:
-        writers[path.suffix](part, table)
+        yield part
         # mkstemp makes it private; a product has the rights of any other file
         mask = os.umask(0)
         os.umask(mask)
@@ -54,7 +110,6 @@ def write_table(path: str | Path, table: Table) -> Path:
         raise FileError(f"{path}: cannot be written ({error.strerror}); choose another folder") from None
     finally:
         part.unlink(missing_ok=True)
-    return path
 
 
 def read_table(path: str | Path) -> Table:
@@ -102,31 +157,47 @@ def _read_ecsv(path: Path) -> Table:
 def _arrow(table: Table) -> Any:
     import pyarrow as pa
 
-    fields, arrays = [], []
-    for name in table.colnames:
-        column = table[name]
-        values = np.ma.filled(column, np.nan) if np.ma.isMaskedArray(column) else np.asarray(column)
-        values = values.astype(values.dtype.newbyteorder("="), copy=False)
-        array = pa.array(values.tolist() if values.dtype.kind in "SO" else np.ascontiguousarray(values))
-        if len(array) == 0 and values.dtype.kind in "SUO":
-            array = array.cast(pa.string())
-        about = {"unit": str(column.unit or ""), "description": str(column.description or "")}
-        fields.append(pa.field(name, array.type, metadata={k: v for k, v in about.items() if v}))
-        arrays.append(array)
+    arrow = _plain_arrow({name: table[name] for name in table.colnames})
+    fields = [f.with_metadata(_about(table, f.name)) for f in arrow.schema]
     meta = {_META: json.dumps(_plain_meta(dict(table.meta)))}
-    return pa.table(arrays, schema=pa.schema(fields, metadata=meta))
+    return arrow.cast(pa.schema(fields, metadata=meta))
+
+
+def _about(table: Table, name: str) -> dict[str, str]:
+    """Unit and description of a column, where there are any."""
+    if name not in table.colnames:
+        return {}
+    about = {"unit": str(table[name].unit or ""), "description": str(table[name].description or "")}
+    return {key: value for key, value in about.items() if value}
+
+
+def _plain_arrow(columns: Mapping[str, Any] | None) -> Any:
+    """Arrays as an Arrow table; None for none."""
+    import pyarrow as pa
+
+    return None if columns is None else pa.table({name: _array(values) for name, values in columns.items()})
+
+
+def _array(column: Any) -> Any:
+    import pyarrow as pa
+
+    values = np.ma.filled(column, np.nan) if np.ma.isMaskedArray(column) else np.asarray(column)
+    if values.dtype.kind not in "SUO":
+        return pa.array(np.ascontiguousarray(values, values.dtype.newbyteorder("=")))
+    array = pa.array(values.tolist())
+    return array if len(array) else array.cast(pa.string())
 
 
 def _write_parquet(path: Path, table: Table) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(_arrow(table), path, compression="zstd")
+    pq.write_table(_arrow(table), path, **_PACKED)
 
 
 def _read_parquet(path: Path) -> Table:
     import pyarrow.parquet as pq
 
-    return _from_arrow(pq.read_table(path))
+    return to_table(pq.read_table(path))
 
 
 def _write_csv(path: Path, table: Table) -> None:
@@ -137,34 +208,41 @@ def _write_csv(path: Path, table: Table) -> None:
 
 def _write_arrow(path: Path, table: Table) -> None:
     """Not packed: the fastest to write and to read."""
+    import pyarrow as pa
     from pyarrow import ipc
 
     arrow = _arrow(table)
+    for k, field in enumerate(arrow.schema):
+        if pa.types.is_string(field.type):  # most often the same word in all rows
+            coded = arrow[k].combine_chunks().dictionary_encode()
+            arrow = arrow.set_column(k, pa.field(field.name, coded.type, metadata=field.metadata), coded)
     with ipc.new_file(path, arrow.schema) as file:
         file.write_table(arrow)
 
 
-def _read_arrow(path: Path) -> Table:
+def read_arrow(path: Path) -> Any:
+    """The Arrow table in a file."""
     from pyarrow import ipc
 
     with ipc.open_file(path) as file:
-        return _from_arrow(file.read_all())
+        return file.read_all()
+
+
+def _read_arrow(path: Path) -> Table:
+    return to_table(read_arrow(path))
 
 
 def _read_csv(path: Path) -> Table:
     from pyarrow import csv
 
-    return _from_arrow(csv.read_csv(path))
+    return to_table(csv.read_csv(path))
 
 
-def _from_arrow(arrow: Any) -> Table:
-    columns = {}
-    for field in arrow.schema:
-        if str(field.type) in ("string", "large_string", "null"):
-            columns[field.name] = _words(arrow[field.name])
-        else:
-            columns[field.name] = arrow[field.name].to_numpy()
-    table = Table(columns, meta=json.loads((arrow.schema.metadata or {}).get(_META, b"{}")))
+def to_table(arrow: Any) -> Table:
+    """An Arrow table as one of astropy, with units, descriptions and meta."""
+    table = Table(
+        {name: values_of(arrow[name]) for name in arrow.column_names}, meta=meta_of(arrow), copy=False
+    )
     for field in arrow.schema:
         about = field.metadata or {}
         table[field.name].unit = about.get(b"unit", b"").decode() or None
@@ -172,9 +250,22 @@ def _from_arrow(arrow: Any) -> Table:
     return table
 
 
-def _words(column: Any) -> np.ndarray[Any, Any]:
-    """A column of text as a numpy array; each different word is made once."""
-    if len(column) == 0 or str(column.type) == "null":
+def meta_of(arrow: Any) -> dict[str, Any]:
+    """The meta kept with an Arrow table."""
+    meta: dict[str, Any] = json.loads((arrow.schema.metadata or {}).get(_META, b"{}"))
+    return meta
+
+
+def values_of(column: Any) -> np.ndarray[Any, Any]:
+    """An Arrow column as a numpy array of its own; each different word is made once."""
+    import pyarrow as pa
+
+    if pa.types.is_null(column.type):
         return np.full(len(column), "", "U1")
-    coded = column.combine_chunks().fill_null("").dictionary_encode()
-    return np.array(coded.dictionary.to_pylist(), str)[coded.indices.to_numpy()]
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = column.fill_null("").dictionary_encode()
+    if not pa.types.is_dictionary(column.type):
+        return np.array(column.to_numpy())
+    coded = column.combine_chunks()
+    words = np.array(coded.dictionary.to_pylist() or [""], str)
+    return words[coded.indices.to_numpy()]

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
+from pogson.core.columns import Rows
 from pogson.core.errors import FileError
-from pogson.io.tables import read_table, write_table
+from pogson.io.stored import StoredTable
+from pogson.io.tables import write_table
 
 
 def make_key(*parts: Any) -> str:
@@ -40,22 +42,25 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def get(self, key: str) -> Table | None:
+    def get(self, key: str) -> StoredTable | None:
         """The table kept under a key; None where there is none, or a damaged one."""
-        path = self.folder / f"{key}.arrow"
+        path = self._path(key)
         try:
-            return read_table(path) if path.exists() else None
+            return StoredTable(path) if path.exists() else None
         except FileError:
             return None
 
-    def put(self, key: str, table: Table, facts: dict[str, Any]) -> None:
+    def put(self, key: str, table: Table, facts: dict[str, Any]) -> StoredTable:
         """Keep a table, with facts as its meta."""
         kept = table.copy(copy_data=False)
         kept.meta = {"facts": json.dumps(to_plain(facts))}
-        write_table(self.folder / f"{key}.arrow", kept)
+        return StoredTable(write_table(self._path(key), kept))
 
     @staticmethod
-    def facts(table: Table) -> dict[str, Any]:
+    def facts(table: Rows) -> dict[str, Any]:
         """The facts kept with a table."""
         found: dict[str, Any] = json.loads(table.meta["facts"])
         return found
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.arrow"

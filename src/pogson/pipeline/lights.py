@@ -51,6 +51,10 @@ class Detected:
     key: str = ""
     frame: Frame | None = None
 
+    def read_stars(self) -> Table:
+        """All columns of the stars."""
+        return self.stars.read() if isinstance(self.stars, StoredTable) else self.stars
+
 
 @dataclass(frozen=True)
 class Measured:

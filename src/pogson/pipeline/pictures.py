@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import nan
 from typing import Any
@@ -11,13 +11,14 @@ import numpy as np
 from astropy.table import Table
 
 from pogson.core.flags import SPOILED
-from pogson.core.frame import Frame, Master
+from pogson.core.frame import Exposure, Frame, Master
 from pogson.io.files import write_atomic
 from pogson.pipeline.lights import Measured
 from pogson.pipeline.report import Picture
 from pogson.plots.products import (
     figure_budget,
     figure_camera,
+    figure_covered,
     figure_detection,
     figure_diagram,
     figure_frames,
@@ -26,6 +27,7 @@ from pogson.plots.products import (
     figure_masters,
     figure_noise,
     figure_profile,
+    figure_shifts,
     figure_zero_point,
 )
 from pogson.plots.style import to_png
@@ -45,11 +47,22 @@ def draw_frames(frames: Table, zero_points: Table) -> Drawn:
     """The night at a glance."""
     lights = frames[np.asarray(frames["kind"], str) == "light"]
     caption = (
-        "One point per light frame. Clouds show as lost transparency and lower zero points, "
-        "bad focus as a wide FWHM; crosses were rejected."
+        "One point per light frame; crosses were rejected, for the reason above. Clouds show as lost "
+        "transparency, a tree as an uneven sky and light lost in part of the field, bad focus as a wide "
+        "FWHM (line: its trend), wind and bad tracking as trails."
     )
     png = to_png(figure_frames(lights, zero_points=zero_points))
     yield "frames.png", Picture("Frames", "The night", caption, png)
+    if len(lights) > 1:
+        caption = (
+            "How the field moved over the detector. A slope is the drift of a badly aligned mount, a wave "
+            "in what is left without it the periodic error, a turn by 180 degrees the meridian flip."
+        )
+        yield "shifts.png", Picture("Frames", "Shifts", caption, to_png(figure_shifts(lights)))
+    maps = lights.meta.get("transparency_maps", {})
+    if maps:
+        caption = "Frames that lost light in a part of the field: what came through, against the usual night."
+        yield "covered.png", Picture("Frames", "Covered in part", caption, to_png(figure_covered(maps)))
 
 
 def draw_calibration(masters: Sequence[Master], cameras: Mapping[str, Camera]) -> Drawn:
@@ -78,25 +91,31 @@ def draw_calibration(masters: Sequence[Master], cameras: Mapping[str, Camera]) -
         yield name, Picture("Camera", "Photon transfer", caption, png)
 
 
-def draw_stars(posters: Mapping[str, Frame], lights: Sequence[Measured], reference: Measured) -> Drawn:
+def draw_stars(
+    posters: Mapping[str, Exposure],
+    calibrate: Callable[[Exposure], Frame],
+    lights: Sequence[Measured],
+    reference: Measured,
+) -> Drawn:
     """The best frame of each band with its stars; the profile and the curve of growth of one."""
     by_path = {m.detected.exposure.path: m for m in lights}
-    posters = {band: frame for band, frame in posters.items() if frame.exposure.path in by_path}
-    for band, frame in posters.items():
-        measured = by_path[frame.exposure.path]
-        stars = measured.detected.stars
+    posters = {band: exposure for band, exposure in posters.items() if exposure.path in by_path}
+    for band, exposure in posters.items():
+        frame = calibrate(exposure)
+        measured = by_path[exposure.path]
+        stars = measured.detected.read_stars()
         radius = 1.5 * measured.detected.psf.fwhm
         png = to_png(figure_detection(frame, stars=stars, radius=radius if radius > 0 else 8.0))
         caption = f"{len(stars)} stars found. Look for stars without a circle, and circles without a star."
         yield f"detection_{band or 'none'}.png", Picture("Detection", f"Band {band}", caption, png)
-    poster = posters.get(reference.detected.exposure.band)
-    if poster is None:
+    chosen = posters.get(reference.detected.exposure.band)
+    if chosen is None:
         return
-    one = by_path[poster.exposure.path]
+    one = by_path[chosen.path]
     psf, growth, photometry = one.detected.psf, one.growth, one.photometry
     if not psf.fwhm > 0 or photometry is None or growth is None:
         return
-    profile = measure_profile(poster, one.detected.stars, fwhm=psf.fwhm)
+    profile = measure_profile(calibrate(chosen), one.detected.read_stars(), fwhm=psf.fwhm)
     png = to_png(
         figure_profile(
             profile.r,

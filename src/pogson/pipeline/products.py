@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from math import nan
 from typing import Any
 
 import numpy as np
-from astropy.table import Table, vstack
+from astropy.table import Table
 
-from pogson.core.columns import FRAMES, PHOTOMETRY
+from pogson.core.columns import FRAMES, PHOTOMETRY, Rows
 from pogson.core.frame import Exposure
 from pogson.core.transform import Transform
 from pogson.pipeline.lights import Measured
 from pogson.pipeline.workers import Failure
+from pogson.steps.inspect.coverage import Coverage
 from pogson.steps.inspect.judge import Verdict
 from pogson.steps.inspect.tracking import measure_tracking, slow_trend
+
+#: a picture of errors shows no more with more measurements, or with more frames of a band
+SAMPLE_ROWS = 200_000
+LEAST_SAMPLE = 20
+#: columns that such a picture needs
+DRAWN = ("star", "band", "flux", "flux_err", "mag", "mag_err", "flags")
+
+#: frames of which parts differ by more than this fraction of the light are shown
+UNEVEN = 0.1
 
 #: further columns of frames.ecsv: name -> (unit, description)
 MORE: dict[str, tuple[str, str]] = {
@@ -70,7 +80,7 @@ def frames_table(
     others: Sequence[Exposure],
     failures: Sequence[Failure],
     unread: Sequence[tuple[str, str]],
-    patchiness: Mapping[str, float] | None = None,
+    coverage: Mapping[str, Coverage] | None = None,
 ) -> Table:
     """FRAMES: one row for every file of the night, also those that could not be used.
 
@@ -86,16 +96,17 @@ def frames_table(
         Frames that were tried and could not be used; `item` is the path.
     unread : sequence of (path, reason)
         Files that could not be read at all.
-    patchiness : mapping of path to float, optional
-        How unevenly light came through.
+    coverage : mapping of path to Coverage, optional
+        Where in a frame light was lost; the maps of uneven frames become meta `transparency_maps`.
     """
     failed = {f.item: f.reason for f in failures}
     rows = [
         _light_row(light, verdict, transparency.get(light.detected.exposure.path, (nan, nan)))
         for light, verdict in zip(lights, verdicts, strict=True)
     ]
+    covered = coverage or {}
     for row in rows:
-        row["patchiness"] = (patchiness or {}).get(row["path"], nan)
+        row["patchiness"] = covered[row["path"]].patchiness if row["path"] in covered else nan
     _compare_frames(rows)
     for exposure in others:
         reason = failed.get(exposure.path, "")
@@ -116,6 +127,9 @@ def frames_table(
     for name, (unit, about) in MORE.items():
         table[name].unit = unit or None
         table[name].description = about
+    uneven = {path: one.transparency for path, one in covered.items() if one.patchiness > UNEVEN}
+    if uneven:
+        table.meta["transparency_maps"] = {path: np.round(m, 3).tolist() for path, m in uneven.items()}
     return table
 
 
@@ -200,12 +214,27 @@ def _light_row(light: Measured, verdict: Verdict, transparency: tuple[float, flo
     return row
 
 
-def photometry_table(tables: Sequence[Table]) -> Table:
-    """PHOTOMETRY of all frames, one below the other."""
-    if not tables:
+def photometry_parts(tables: Sequence[Rows]) -> Iterator[dict[str, Any]]:
+    """PHOTOMETRY of one frame after the other, as plain columns: most of them are read from their files."""
+    for table in tables:
+        yield {name: table[name] for name in table.colnames}
+
+
+def photometry_sample(tables: Sequence[Rows], *, most: int = SAMPLE_ROWS) -> Table:
+    """Fluxes, errors and flags of frames enough for a picture, evenly spread over the night of each band."""
+    bands: dict[str, list[Rows]] = {}
+    for table in tables:
+        bands.setdefault(str(table.meta["exposure"].band), []).append(table)
+    rows = sum(len(table) for table in tables)
+    chosen = []
+    for mine in bands.values():
+        n = min(len(mine), max(LEAST_SAMPLE, len(mine) * most // max(rows, 1)))
+        chosen += [mine[k] for k in np.unique(np.linspace(0, len(mine) - 1, n).astype(int))]
+    if not chosen:
         return PHOTOMETRY.empty()
-    plain = [Table(t, copy=False, meta={}) for t in tables]
-    return PHOTOMETRY.describe(vstack(plain, metadata_conflicts="silent", join_type="outer"))
+    names = [name for name in chosen[0].colnames if name in DRAWN or name.startswith("err_")]
+    columns: dict[str, Any] = {name: np.concatenate([t[name] for t in chosen]) for name in names}
+    return PHOTOMETRY.describe(Table(columns, copy=False))
 
 
 def observed_bands(lights: Sequence[Measured], accepted: Container[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.table import Table
@@ -16,11 +16,16 @@ from pogson.pipeline.cache import Cache
 from pogson.pipeline.lights import Detected, Measured, Workshop, key_of_field
 from pogson.pipeline.night import Night
 from pogson.pipeline.settings import Settings
-from pogson.pipeline.workers import Failure, Outcome, Progress, map_frames
+from pogson.pipeline.workers import Failure, Outcome, Progress, count_workers, map_frames
 from pogson.steps.match.field import MatchFailure, align_frames, choose_reference, make_field
 
 #: bytes per pixel of a frame in memory: data, variance, mask
 FRAME_BYTES = 10
+#: and of one that is worked on, at most: the raw numbers and maps of the sky as well
+WORK_BYTES = 40
+
+#: light frames whose stars make the field: more find few more
+SURVEY = 40
 
 #: frames that are tried as the reference
 TRIES = 3
@@ -41,15 +46,18 @@ class Reduced:
         In order of time; frames that could not be read are in `failures`.
     reference : int
         Index of the reference frame in `lights`.
-    posters : mapping of band to Frame
+    posters : mapping of band to Exposure
         The best frame of each band, for pictures.
+    calibrate : function
+        Reads a light frame and calibrates it.
     failures : tuple of Failure
     """
 
     field: Table
     lights: tuple[Measured, ...]
     reference: int
-    posters: dict[str, Frame]
+    posters: dict[str, Exposure]
+    calibrate: Callable[[Exposure], Frame]
     failures: tuple[Failure, ...] = ()
 
 
@@ -60,7 +68,7 @@ def reduce_lights(
     locate: Locate,
     cache: Cache,
     workers: int = 0,
-    memory: float = 2.0,
+    memory: float = 0.25,
     progress: Progress | None = None,
 ) -> Reduced:
     """Survey the light frames, make the field, and measure it in every frame.
@@ -79,7 +87,8 @@ def reduce_lights(
     workers : int
         Frames worked on at a time; 0 takes all processors.
     memory : float
-        Gigabytes that surveyed frames may fill.
+        Gigabytes that pixels may fill: masters, frames in work, and surveyed frames that need not be
+        read again. Results do not depend on it.
     progress : Progress, optional
         Whoever shows how far things are.
 
@@ -89,11 +98,17 @@ def reduce_lights(
         If no light frame could be read, or none holds stars enough to be a reference.
     """
     shop = Workshop(night.masters, settings, cache)
-    survey, rest = choose_survey(night.lights, memory)
+    survey, rest = choose_survey(night.lights)
+    kept = _frames_that_fit(night, memory, count_workers(workers))
+
+    def detect(index: int) -> Detected:
+        found = shop.detect(survey[index])
+        return found if index < kept else replace(found, frame=None)
+
     found = map_frames(
-        shop.detect,
-        survey,
-        name=lambda e: e.path,
+        detect,
+        range(len(survey)),
+        name=lambda index: survey[index].path,
         stage="calibrating and detecting",
         workers=workers,
         progress=progress,
@@ -109,7 +124,7 @@ def reduce_lights(
     made = make_field(tables, transforms, best, **options)
     field = locate(made, detected[best].exposure, transforms[0])
     field.meta["psf"] = detected[best].psf
-    posters = _choose_posters(shop, detected, transforms)
+    posters = _choose_posters(detected, transforms)
     key = key_of_field(field)
     measured = _measure_surveyed(shop, detected, transforms, field, key, workers, progress)
     if rest:
@@ -125,9 +140,8 @@ def reduce_lights(
         )
     paths = [m.detected.exposure.path for m in lights]
     name = detected[best].exposure.path
-    return Reduced(
-        field, tuple(lights), paths.index(name) if name in paths else useful[0], posters, tuple(failures)
-    )
+    reference = paths.index(name) if name in paths else useful[0]
+    return Reduced(field, tuple(lights), reference, posters, shop.calibrate, tuple(failures))
 
 
 def align_lights(
@@ -163,26 +177,20 @@ def align_lights(
     return max(found, key=lambda one: sum(isinstance(t, Transform) for t in one[1]))
 
 
-def choose_survey(
-    lights: Sequence[Exposure], memory: float
-) -> tuple[tuple[Exposure, ...], tuple[Exposure, ...]]:
-    """The light frames that fit in memory, spread evenly over bands and night; and the rest.
+def choose_survey(lights: Sequence[Exposure]) -> tuple[tuple[Exposure, ...], tuple[Exposure, ...]]:
+    """The light frames that make the field, spread evenly over bands and night; and the rest.
 
     Parameters
     ----------
     lights : sequence of Exposure
         In order of time.
-    memory : float
-        Gigabytes.
     """
-    size = max(max(e.shape[0] * e.shape[1] for e in lights) * FRAME_BYTES, 1)
-    room = max(3, int(memory * 1e9 / size))
-    if len(lights) <= room:
+    if len(lights) <= SURVEY:
         return tuple(lights), ()
     bands: dict[str, list[int]] = {}
     for i, exposure in enumerate(lights):
         bands.setdefault(exposure.band, []).append(i)
-    share = max(1, room // len(bands))
+    share = max(1, SURVEY // len(bands))
     chosen = {
         members[j]
         for members in bands.values()
@@ -194,9 +202,16 @@ def choose_survey(
     )
 
 
+def _frames_that_fit(night: Night, memory: float, workers: int) -> int:
+    """Surveyed frames that may stay in memory until they are measured."""
+    size = max(max(e.shape[0] * e.shape[1] for e in night.lights), 1)
+    masters = sum(m.data.size for m in night.masters.masters) * FRAME_BYTES
+    return max(0, int((memory * 1e9 - masters - workers * size * WORK_BYTES) / (size * FRAME_BYTES)))
+
+
 def _choose_posters(
-    shop: Workshop, detected: Sequence[Detected], transforms: Sequence[Transform | MatchFailure]
-) -> dict[str, Frame]:
+    detected: Sequence[Detected], transforms: Sequence[Transform | MatchFailure]
+) -> dict[str, Exposure]:
     """The frame with the most stars of each band."""
     best: dict[str, Detected] = {}
     for one, transform in zip(detected, transforms, strict=True):
@@ -205,7 +220,7 @@ def _choose_posters(
         # a frame without exposure time is not measured
         if isinstance(transform, Transform) and one.exposure.exptime > 0 and len(one.stars) > most:
             best[band] = one
-    return {band: one.frame or shop.calibrate(one.exposure) for band, one in best.items()}
+    return {band: one.exposure for band, one in best.items()}
 
 
 def _measure_surveyed(

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
+from pogson.core.columns import PHOTOMETRY
 from pogson.core.errors import NightError, SettingError
 from pogson.core.frame import Exposure
 from pogson.io.catalogs import read_catalog
 from pogson.io.files import make_folder
-from pogson.io.tables import read_table, write_table
+from pogson.io.tables import read_table, write_parts, write_table
 from pogson.pipeline.coordinates import epoch_of
-from pogson.pipeline.products import photometry_table
+from pogson.pipeline.products import photometry_parts
 from pogson.pipeline.project import need_run
 from pogson.pipeline.report_format import with_error
 from pogson.pipeline.settings import Settings
@@ -57,7 +58,7 @@ def standardize_again(
     done = standardize(tables, stars, fitted)
     make_folder(target)
     write_table(target / "stars.ecsv", done.stars)
-    write_table(target / "photometry.parquet", photometry_table(done.photometry))
+    write_parts(target / "photometry.parquet", photometry_parts(done.photometry), PHOTOMETRY.empty())
     write_table(target / "zeropoints.ecsv", fitted.table)
     lines = [f"{len(matches)} stars matched with {catalog}"]
     for row in fitted.table:

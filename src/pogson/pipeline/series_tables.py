@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from astropy.table import Table, vstack
 
-from pogson.core.columns import LIGHTCURVE, VARIABILITY
+from pogson.core.columns import VARIABILITY
+from pogson.io.tables import GROUP_ROWS
 from pogson.pipeline.series import Series
 
 
-def light_curve_table(series: Sequence[Series]) -> Table:
-    """LIGHTCURVE of all stars, one row per star and frame; gaps are rows with NaN."""
-    if not series:
-        return LIGHTCURVE.empty()
-    parts = []
+def light_curve_parts(series: Sequence[Series]) -> Iterator[dict[str, Any]]:
+    """LIGHTCURVE of some stars after the other, one row per star and frame; gaps are rows with NaN."""
     for one in series:
         curves = one.ensemble.curves
-        n_stars, n_frames = curves.flux.shape
-        parts.append(
-            LIGHTCURVE.table(
-                star=np.repeat(np.asarray(curves.stars["id"], np.int64), n_frames),
-                frame=np.tile(np.asarray(curves.frames["frame"], str), n_stars),
-                bjd_tdb=np.tile(curves.time, n_stars),
-                mag=one.ensemble.mag.ravel(),
-                mag_err=one.ensemble.mag_err.ravel(),
-                flags=curves.flags.ravel(),
-                band=np.full(n_stars * n_frames, one.band),
-            )
-        )
-    return LIGHTCURVE.describe(vstack(parts, metadata_conflicts="silent"))
+        ids = np.asarray(curves.stars["id"], np.int64)
+        # the names themselves, not a copy of the letters for each row
+        frames = np.array([str(frame) for frame in curves.frames["frame"]], object)
+        step = max(1, GROUP_ROWS // max(len(frames), 1))
+        for first in range(0, len(ids), step):
+            some = slice(first, first + step)
+            n = len(ids[some])
+            yield {
+                "star": np.repeat(ids[some], len(frames)),
+                "frame": np.tile(frames, n),
+                "bjd_tdb": np.tile(curves.time, n),
+                "mag": one.ensemble.mag[some].ravel(),
+                "mag_err": one.ensemble.mag_err[some].ravel(),
+                "flags": curves.flags[some].ravel(),
+                "band": np.full(n * len(frames), one.band, object),
+            }
 
 
 def variability_table(series: Sequence[Series]) -> Table:

@@ -13,21 +13,13 @@ from pogson.io.scan import Scan
 from pogson.pipeline.calibrated import Calibrated
 from pogson.pipeline.coordinates import Located
 from pogson.pipeline.night import Night
-from pogson.pipeline.products import frames_table, photometry_table
+from pogson.pipeline.products import frames_table
 from pogson.pipeline.provenance import describe_inputs
 from pogson.pipeline.reduce import Reduced
 from pogson.pipeline.series import Series
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.workers import Failure
 from pogson.steps.match.field import MatchFailure
-
-
-@dataclass(frozen=True)
-class Tables:
-    """Tables of all frames."""
-
-    frames: Table
-    photometry: Table
 
 
 @dataclass(frozen=True)
@@ -74,9 +66,7 @@ class Work:
         """What the errors leave out for want of a fact."""
         if all(isfinite(e.diameter) for e in self.ready.lights):
             return []
-        return [
-            "scintillation is not in the errors: give the telescope's [site] diameter, in metres"
-        ]
+        return ["scintillation is not in the errors: give the telescope's [site] diameter, in metres"]
 
     @property
     def _copies(self) -> list[str]:
@@ -89,17 +79,14 @@ class Work:
                 copies.append(f"{one['path']} is a copy of {other} and counts twice: remove one")
         return copies
 
-    def tables(self) -> Tables:
-        """FRAMES and PHOTOMETRY."""
+    def frames(self) -> Table:
+        """FRAMES."""
         tried = (*self.ready.failures, *self.reduced.failures)
         lost = {f.item for f in self.reduced.failures}
         others = (*self.ready.others, *(e for e in self.ready.lights if e.path in lost))
         lights, done = self.reduced.lights, self.done
-        return Tables(
-            frames_table(
-                lights, done.verdicts, done.transparency, others, tried, self.scan.unread, done.patchiness
-            ),
-            photometry_table(done.photometry),
+        return frames_table(
+            lights, done.verdicts, done.transparency, others, tried, self.scan.unread, done.coverage
         )
 
     def provenance(self) -> dict[str, Any]:

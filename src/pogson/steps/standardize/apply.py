@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import nan
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from pogson.core.columns import Changed, Rows
 from pogson.core.flags import SPOILED, Star
 from pogson.steps.standardize.color import solve_colors
 from pogson.steps.standardize.gather import POGSON, Shot, Values
@@ -18,6 +19,7 @@ from pogson.steps.standardize.transparency import measure_transparency
 from pogson.steps.standardize.zeropoint import ColorTerm, ZeroPoints
 
 _SCALE = 25.0  # magnitude of one unit of flux, for sums over frames
+_BLOCK = 256  # stars averaged at a time
 
 _FIELD = ("id", "x", "y", "ra", "dec")
 
@@ -33,7 +35,7 @@ class Standardized:
         frames), n_ (frames used), inst_ and inst_..._err (on the scale of the band's best frame),
         flux_ and flux_..._err (signed; 1 is magnitude 25, or 1 electron / s in the band's best frame where
         there is no zero point); flags. Meta: calibrated_bands, instrumental_bands.
-    photometry : list of Table
+    photometry : list of Rows
         PHOTOMETRY with calibrated magnitudes where the frame has a zero point. `mag_err` is the random
         error alone; meta: calibrated.
     transparency : Table
@@ -41,7 +43,7 @@ class Standardized:
     """
 
     stars: Table
-    photometry: list[Table]
+    photometry: list[Rows]
     transparency: Table
 
 
@@ -54,11 +56,11 @@ class _Mean:
     scatter: Values
     n: NDArray[np.int64]
     flags: NDArray[np.int64]
-    weights: Values  # (frame, star)
+    zero_err: Values  # what the errors of the zero points make
 
 
 def standardize(
-    photometry: Sequence[Table], field: Table, zero_points: ZeroPoints | None = None
+    photometry: Sequence[Rows], field: Table, zero_points: ZeroPoints | None = None
 ) -> Standardized:
     """One magnitude for each star and band, calibrated where the band has zero points.
 
@@ -93,14 +95,14 @@ def standardize(
     for band in bands:
         mine = [k for k, shot in enumerate(shots) if shot.band == band]
         zeros = np.array([zero_points.of(shots[k].frame) if zero_points else (nan, nan) for k in mine])
-        inst = _average([shots[k] for k in mine], ids, _align(offsets[mine]) + _SCALE)
+        inst = _average([shots[k] for k in mine], ids, _align(offsets[mine]) + _SCALE, zeros[:, 1])
         means[band] = inst
         columns |= _instrumental(band, inst)
         if np.isfinite(zeros[:, 0]).any():
-            means[band] = _average([shots[k] for k in mine], ids, zeros[:, 0])
+            means[band] = _average([shots[k] for k in mine], ids, zeros[:, 0], zeros[:, 1])
             calibrated.append(band)
             plain[band], plain_err[band] = _magnitudes(means[band])
-            plain_err[band] = np.hypot(plain_err[band], _zero_error(means[band], zeros[:, 1]))
+            plain_err[band] = np.hypot(plain_err[band], means[band].zero_err)
         flags |= means[band].flags
     mag, mag_err, lacking = solve_colors(plain, plain_err, terms) if plain else ({}, {}, {})
     for band in bands:
@@ -127,23 +129,30 @@ def _align(offsets: Values) -> Values:
     return offsets if np.isfinite(offsets).any() else np.zeros(len(offsets))
 
 
-def _average(shots: list[Shot], ids: NDArray[np.int64], zeros: Values) -> _Mean:
+def _average(shots: list[Shot], ids: NDArray[np.int64], zeros: Values, errors: Values) -> _Mean:
     """Weighted mean flux of each star over the frames, 1 being magnitude 25 on the scale of `zeros`."""
     shape = (len(shots), len(ids))
-    flux, rest, photons = np.full((3, *shape), nan)  # rest: variance without the star's photons
+    flux, rest = np.full((2, *shape), nan)  # rest: variance without the star's photons
     bits = np.zeros(shape, np.int64)
     order = np.argsort(ids)
+    unit = 10.0 ** (-0.4 * (np.array([s.aperture_correction for s in shots]) + zeros - _SCALE))
+    unit /= np.array([s.exptime for s in shots])
     for k, shot in enumerate(shots):
         if not np.isfinite(zeros[k]):
             continue
-        star = np.asarray(shot.table["star"], np.int64)
-        at = order[np.searchsorted(ids[order], star)]
-        unit = 10.0 ** (-0.4 * (shot.aperture_correction + zeros[k] - _SCALE)) / shot.exptime
-        flux[k, at] = shot.column("flux") * unit
-        rest[k, at] = (shot.background_err * unit) ** 2
-        # variance per unit of flux: one electron each
-        photons[k, at] = unit if shot.electrons else 0.0
+        at = order[np.searchsorted(ids[order], np.asarray(shot.table["star"], np.int64))]
+        flux[k, at] = shot.column("flux") * unit[k]
+        rest[k, at] = (shot.background_err * unit[k]) ** 2
         bits[k, at] = shot.flags
+    # variance per unit of flux: one electron each
+    photons = np.where([s.electrons for s in shots], unit, 0.0)[:, None]
+    parts = [slice(first, first + _BLOCK) for first in range(0, max(len(ids), 1), _BLOCK)]
+    means = [_mean_of(flux[:, s], rest[:, s], bits[:, s], photons, errors[:, None]) for s in parts]
+    return _Mean(*(np.concatenate([getattr(m, f.name) for m in means]) for f in fields(_Mean)))
+
+
+def _mean_of(flux: Values, rest: Values, bits: NDArray[np.int64], photons: Values, errors: Values) -> _Mean:
+    """The same of some stars: arrays are (frame, star)."""
     usable = np.isfinite(flux) & np.isfinite(rest) & (rest > 0.0)
     clean = usable & ((bits & SPOILED) == 0)
     used = np.where(clean.any(0), clean, usable)
@@ -158,11 +167,13 @@ def _average(shots: list[Shot], ids: NDArray[np.int64], zeros: Values) -> _Mean:
         n = used.sum(0)
         away = np.where(used, (flux - mean) ** 2 * w, 0.0).sum(0) / w.sum(0) * n / (n - 1.0)
         scatter = np.where((n > 1) & (mean > 0.0), POGSON * np.sqrt(away) / mean, nan)
+        # the same stars made all zero points, so that their error does not shrink with frames
+        zero_err = np.sqrt((w * np.nan_to_num(errors) ** 2).sum(0) / w.sum(0))
     carried = np.bitwise_or.reduce(np.where(used, bits, 0), axis=0) & ~int(Star.NEGATIVE)
     # a flag of every frame, where none could be used
     carried |= np.where(n == 0, np.bitwise_or.reduce(bits, axis=0), 0)
     negative = np.where((n > 0) & ~(mean > 0.0), int(Star.NEGATIVE), 0)
-    return _Mean(mean, err, scatter, n, carried | negative, w)
+    return _Mean(mean, err, scatter, n, carried | negative, zero_err)
 
 
 def _magnitudes(mean: _Mean) -> tuple[Values, Values]:
@@ -171,36 +182,24 @@ def _magnitudes(mean: _Mean) -> tuple[Values, Values]:
         return _SCALE - 2.5 * np.log10(positive), POGSON * mean.err / positive
 
 
-def _zero_error(mean: _Mean, errors: Values) -> Values:
-    """Error of the zero points: the same stars made them all, so it does not shrink with frames."""
-    known = np.nan_to_num(errors)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.sqrt((mean.weights * known[:, None] ** 2).sum(0) / mean.weights.sum(0))
-
-
 def _instrumental(band: str, mean: _Mean) -> dict[str, Values]:
     mag, err = _magnitudes(mean)
     return {f"inst_{band}": mag - _SCALE, f"inst_{band}_err": err}
 
 
-def _calibrate(
-    shot: Shot, stars: Table, zero_points: ZeroPoints | None, terms: dict[str, ColorTerm]
-) -> Table:
-    """A copy of the frame's photometry with calibrated magnitudes, where it has a zero point."""
-    table = shot.table.copy(copy_data=False)
+def _calibrate(shot: Shot, stars: Table, zero_points: ZeroPoints | None, terms: dict[str, ColorTerm]) -> Rows:
+    """The frame's photometry with calibrated magnitudes, where it has a zero point."""
     zero = zero_points.of(shot.frame)[0] if zero_points else nan
     rate, _ = shot.rate
     with np.errstate(invalid="ignore", divide="ignore"):
         mag = -2.5 * np.log10(np.where(rate > 0.0, rate, nan))
-    table.meta = dict(shot.table.meta) | {"calibrated": bool(np.isfinite(zero)), "zero_point": float(zero)}
+    meta = dict(shot.table.meta) | {"calibrated": bool(np.isfinite(zero)), "zero_point": float(zero)}
     if np.isfinite(zero):
         mag = mag + zero
         term = terms.get(shot.band, ColorTerm())
         if term.value != 0.0:
             mag = mag + term.value * _own_color(shot, stars, term)
-    table["mag"] = mag
-    table["mag"].unit = "mag"
-    return table
+    return Changed(shot.table, meta, mag=mag)
 
 
 def _own_color(shot: Shot, stars: Table, term: ColorTerm) -> Values:

@@ -7,9 +7,9 @@ from itertools import pairwise
 from math import nan
 
 import numpy as np
-from astropy.table import Table
 from numpy.typing import NDArray
 
+from pogson.core.columns import Rows
 from pogson.core.frame import Exposure
 
 Values = NDArray[np.float64]
@@ -24,7 +24,7 @@ SEQUENCES = (("u", "g", "r", "i", "z", "y"), ("U", "B", "V", "R", "I"), ("BP", "
 class Shot:
     """One frame's photometry, with what is needed to turn its fluxes into magnitudes."""
 
-    table: Table
+    table: Rows
     frame: str
     band: str
     exptime: float
@@ -37,7 +37,7 @@ class Shot:
     gain_err: float = 0.0  # relative
 
     @classmethod
-    def of(cls, table: Table) -> Shot:
+    def of(cls, table: Rows) -> Shot:
         """From a PHOTOMETRY table; its meta holds the exposure and, where known, the aperture correction."""
         exposure = table.meta.get("exposure", Exposure())
         frame = str(table["frame"][0]) if len(table) else exposure.path

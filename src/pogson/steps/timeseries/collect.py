@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from pogson.core.columns import Rows
 from pogson.core.errors import NightError
 from pogson.core.frame import Exposure
 from pogson.core.lightcurves import LightCurves
@@ -21,7 +22,7 @@ OF_STAR = ("x", "y", "ra", "dec", "flux", "snr", "color")
 
 
 def collect_light_curves(
-    photometry: Sequence[Table], field: Table | None = None, *, band: str = ""
+    photometry: Sequence[Rows], field: Table | None = None, *, band: str = ""
 ) -> LightCurves:
     """Fluxes per second of all stars in all frames of a band, in order of time.
 
@@ -29,7 +30,7 @@ def collect_light_curves(
 
     Parameters
     ----------
-    photometry : sequence of Table
+    photometry : sequence of Rows
         PHOTOMETRY of each frame; meta: exposure, and aperture_correction where known.
     field : Table, optional
         FIELD: its positions become columns of `stars`; stars that no frame has are there as well.
@@ -41,13 +42,14 @@ def collect_light_curves(
     NightError
         If no frame of the band was measured.
     """
-    mine, chosen = _frames_of(photometry, band)
+    mine, times, chosen = _frames_of(photometry, band)
     known = np.asarray(field["id"], np.int64) if field is not None else np.empty(0, np.int64)
     ids = np.unique(np.concatenate([known, *(np.asarray(table["star"], np.int64) for table in mine)]))
     shape = (len(ids), len(mine))
     flux, err = np.full((2, *shape), np.nan)
     flags = np.zeros(shape, np.int64)
-    details = {name: np.full(shape, np.nan) for name in DETAILS if name in mine[0].colnames}
+    # what stands beside the fluxes: single precision holds a ten thousandth of a pixel
+    details = {name: np.full(shape, np.nan, np.float32) for name in DETAILS if name in mine[0].colnames}
     exposures = [table.meta.get("exposure", Exposure()) for table in mine]
     for k, (table, exposure) in enumerate(zip(mine, exposures, strict=True)):
         at = np.searchsorted(ids, np.asarray(table["star"], np.int64))
@@ -57,8 +59,8 @@ def collect_light_curves(
         err[at, k] = np.asarray(table["flux_err"], float) * unit
         flags[at, k] = np.asarray(table["flags"], np.int64)
         for name, values in details.items():
-            values[at, k] = np.asarray(table[name], float)
-    time = np.array([_time(table) for table in mine])
+            values[at, k] = table[name]
+    time = np.array(times)
     frames = Table(
         {
             "frame": [str(table["frame"][0]) for table in mine],
@@ -94,23 +96,31 @@ def select_frames(curves: LightCurves, use: NDArray[np.bool_]) -> LightCurves:
     )
 
 
-def _frames_of(photometry: Sequence[Table], band: str) -> tuple[list[Table], str]:
-    """Tables of the band in order of time, each frame once."""
-    bands = [str(table["band"][0]) for table in photometry if len(table)]
-    if not bands:
+def _frames_of(photometry: Sequence[Rows], band: str) -> tuple[list[Rows], list[float], str]:
+    """Tables of the band in order of time, each frame once; and their times."""
+    bands = [str(table["band"][0]) if len(table) else "" for table in photometry]
+    measured = [name for name, table in zip(bands, photometry, strict=True) if len(table)]
+    if not measured:
         raise NightError("no frame was measured: there are no light curves")
-    chosen = band or max(dict.fromkeys(bands), key=bands.count)
-    mine = [table for table in photometry if len(table) and str(table["band"][0]) == chosen]
+    chosen = band or max(dict.fromkeys(measured), key=measured.count)
+    mine = [t for name, t in zip(bands, photometry, strict=True) if len(t) and name == chosen]
     if not mine:
-        raise NightError(f"no frame in band '{band}' was measured; bands: {', '.join(dict.fromkeys(bands))}")
-    mine.sort(key=lambda t: (np.isnan(_time(t)), np.nan_to_num(_time(t)), str(t["frame"][0])))
-    return [t for k, t in enumerate(mine) if k == 0 or not _same(t, mine[k - 1])], chosen
+        raise NightError(
+            f"no frame in band '{band}' was measured; bands: {', '.join(dict.fromkeys(measured))}"
+        )
+    times = [float(table["bjd_tdb"][0]) for table in mine]
+    order = sorted(
+        range(len(mine)),
+        key=lambda k: (np.isnan(times[k]), np.nan_to_num(times[k]), str(mine[k]["frame"][0])),
+    )
+    once = [k for n, k in enumerate(order) if n == 0 or not _same(mine, times, k, order[n - 1])]
+    return [mine[k] for k in once], [times[k] for k in once], chosen
 
 
-def _same(a: Table, b: Table) -> bool:
+def _same(tables: Sequence[Rows], times: Sequence[float], a: int, b: int) -> bool:
     """Two copies of one frame."""
-    return np.array_equal(_time(a), _time(b), equal_nan=True) and np.array_equal(
-        a["flux"], b["flux"], equal_nan=True
+    return np.array_equal(times[a], times[b], equal_nan=True) and np.array_equal(
+        tables[a]["flux"], tables[b]["flux"], equal_nan=True
     )
 
 
@@ -129,7 +139,3 @@ def _stars(ids: NDArray[np.int64], field: Table | None) -> Table:
         flags[at] = np.asarray(field["flags"], np.int64)
         stars["flags"] = flags
     return stars
-
-
-def _time(table: Table) -> float:
-    return float(table["bjd_tdb"][0])

@@ -56,5 +56,5 @@ def light_curve(ensemble: Ensemble, star: int) -> Table:
         check_mag=ensemble.mag[check].copy() if ensemble.check else nothing,
         check_mag_err=ensemble.mag_err[check].copy() if ensemble.check else nothing,
         **extra,
-        **{name: values[row].copy() for name, values in curves.details.items()},
+        **{name: values[row].astype(float) for name, values in curves.details.items()},
     )
