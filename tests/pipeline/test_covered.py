@@ -7,7 +7,7 @@ import pytest
 
 from pogson.core.columns import PHOTOMETRY
 from pogson.core.frame import Exposure
-from pogson.pipeline.covered import measure_patchiness
+from pogson.pipeline.covered import measure_coverages
 from pogson.steps.standardize.transparency import measure_transparency
 
 
@@ -42,15 +42,20 @@ def test_an_even_veil_is_even_and_half_a_frame_behind_a_tree_is_not():
     tables.append(shoot(5, lambda x, y: 0.6 * even(x, y)))
     tables.append(shoot(6, lambda x, y: np.where(x < 450, 0.0, 1.0)))
     tables.append(shoot(7, lambda x, y: np.where(x < 300, 0.85, 1.0)))
-    found = measure_patchiness(tables, measure_transparency(tables))
-    assert max(found[f"f{k}.fits"] for k in range(6)) < 0.03
-    assert found["f6.fits"] > 0.5
-    assert found["f7.fits"] == pytest.approx(0.15, abs=0.04)
+    found = measure_coverages(tables, measure_transparency(tables))
+    patchiness = {path: one.patchiness for path, one in found.items()}
+    assert max(patchiness[f"f{k}.fits"] for k in range(6)) < 0.03
+    assert patchiness["f6.fits"] > 0.5
+    assert patchiness["f7.fits"] == pytest.approx(0.15, abs=0.04)
+    assert (found["f6.fits"].transparency[:, 0] < 0.05).all()
+    assert (found["f6.fits"].transparency[:, 2] > 0.9).all()
 
 
 def test_too_few_frames_cannot_tell():
     tables = [shoot(k, even) for k in range(2)]
-    assert all(np.isnan(v) for v in measure_patchiness(tables, measure_transparency(tables)).values())
+    assert all(
+        np.isnan(v.patchiness) for v in measure_coverages(tables, measure_transparency(tables)).values()
+    )
 
 
 def test_bands_are_judged_apart():
@@ -60,4 +65,4 @@ def test_bands_are_judged_apart():
         table.meta["exposure"] = replace(table.meta["exposure"], band="B")
         table["band"] = "B"
         tables.append(table)
-    assert max(measure_patchiness(tables, measure_transparency(tables)).values()) < 0.03
+    assert max(v.patchiness for v in measure_coverages(tables, measure_transparency(tables)).values()) < 0.03

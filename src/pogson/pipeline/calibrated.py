@@ -14,10 +14,11 @@ from pogson.core.columns import ZEROPOINTS
 from pogson.core.errors import NightError
 from pogson.core.transform import Transform
 from pogson.pipeline.coordinates import Located, epoch_of
-from pogson.pipeline.covered import measure_patchiness
+from pogson.pipeline.covered import measure_coverages
 from pogson.pipeline.lights import Measured
 from pogson.pipeline.reduce import Reduced, in_time
 from pogson.pipeline.settings import Settings
+from pogson.steps.inspect.coverage import Coverage
 from pogson.steps.inspect.judge import Verdict, judge_frames
 from pogson.steps.match.crossmatch import crossmatch
 from pogson.steps.measure.growth import GrowthCurve
@@ -56,8 +57,8 @@ class Calibrated:
     matched : int
         Stars of the field that the catalogue has.
     notes : tuple of str
-    patchiness : mapping of path to float
-        How unevenly the stars of a frame lose light.
+    coverage : mapping of path to Coverage
+        Where in a frame the stars lose light.
     """
 
     stars: Table
@@ -70,7 +71,7 @@ class Calibrated:
     color_terms: dict[str, ColorTerm] = field(default_factory=dict)
     matched: int = 0
     notes: tuple[str, ...] = ()
-    patchiness: dict[str, float] = field(default_factory=dict)
+    coverage: dict[str, Coverage] = field(default_factory=dict)
 
     @property
     def colors(self) -> dict[str, str]:
@@ -86,8 +87,8 @@ def calibrate_magnitudes(
     tables = [_with_facts(m) for m in measured]
     relative = measure_transparency(tables) if tables else Table()
     transparency = _transparency(reduced.lights, measured, relative, settings)
-    patchy = measure_patchiness(tables, relative) if tables else {}
-    verdicts = judge_frames(_metrics(reduced.lights, transparency, patchy), **settings.of("judge"))
+    coverage = measure_coverages(tables, relative) if tables else {}
+    verdicts = judge_frames(_metrics(reduced.lights, transparency, coverage), **settings.of("judge"))
     accepted = frozenset(
         m.detected.exposure.path for m, v in zip(reduced.lights, verdicts, strict=True) if v.accepted
     )
@@ -113,7 +114,7 @@ def calibrate_magnitudes(
         dict(zero_points.colors) if zero_points else {},
         matched,
         (*notes, *_strangers(reduced.lights, settings)),
-        patchy,
+        coverage,
     )
 
 
@@ -186,7 +187,7 @@ def _with_facts(light: Measured) -> Table:
 
 
 def _metrics(
-    lights: Sequence[Measured], transparency: dict[str, tuple[float, float]], patchy: dict[str, float]
+    lights: Sequence[Measured], transparency: dict[str, tuple[float, float]], coverage: dict[str, Coverage]
 ) -> Table:
     rows = [
         {
@@ -196,7 +197,8 @@ def _metrics(
             "fwhm": m.detected.psf.fwhm,
             "elongation": m.detected.psf.elongation,
             "transparency": transparency.get(m.detected.exposure.path, (nan, nan))[0],
-            "patchiness": patchy.get(m.detected.exposure.path, nan),
+            "patchiness": _patchiness(coverage.get(m.detected.exposure.path)),
+            "exptime": m.detected.exposure.exptime,
             "airmass": m.detected.exposure.airmass,
             "sky": m.detected.sky,
             **asdict(m.detected.metrics),
@@ -205,6 +207,10 @@ def _metrics(
         for m in lights
     ]
     return Table({name: [row[name] for row in rows] for name in rows[0]})
+
+
+def _patchiness(coverage: Coverage | None) -> float:
+    return nan if coverage is None else coverage.patchiness
 
 
 def _zero_points(

@@ -9,7 +9,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from pogson.core.flags import SPOILED
-from pogson.steps.inspect.coverage import map_transparency, patchiness
+from pogson.steps.inspect.coverage import Coverage, measure_coverage
 
 Values = NDArray[np.float64]
 
@@ -19,8 +19,8 @@ LEAST_FRAMES = 4
 TELLING = 0.1
 
 
-def measure_patchiness(photometry: Sequence[Table], relative: Table) -> dict[str, float]:
-    """How unevenly the stars of each frame lose light; NaN where that cannot be told.
+def measure_coverages(photometry: Sequence[Table], relative: Table) -> dict[str, Coverage]:
+    """Where in each frame the stars lose light; NaN where that cannot be told.
 
     Parameters
     ----------
@@ -31,18 +31,17 @@ def measure_patchiness(photometry: Sequence[Table], relative: Table) -> dict[str
 
     Returns
     -------
-    dict of path to float
-        See `steps.inspect.coverage.patchiness`.
+    dict of path to Coverage
     """
     bands = [str(t.meta["exposure"].band) for t in photometry]
-    found: dict[str, float] = {}
+    found: dict[str, Coverage] = {}
     for band in dict.fromkeys(bands):
         mine = [k for k, b in enumerate(bands) if b == band]
         tables = [photometry[k] for k in mine]
         offsets = np.asarray(relative["offset"], float)[mine]
-        mag, err = _magnitudes(tables, offsets)
+        mag, err = _magnitudes(tables)
         spoiled = np.array([(np.asarray(t["flags"], int) & SPOILED) != 0 for t in tables])
-        sure = np.where((err < TELLING) & ~spoiled, mag, np.nan)
+        sure = np.where((err < TELLING) & ~spoiled, mag + offsets[:, None], np.nan)
         enough = np.isfinite(sure).sum(0) >= max(LEAST_FRAMES, len(mine) // 2)
         usual = np.full(mag.shape[1], np.nan)
         usual[enough] = np.nanmedian(sure[:, enough], axis=0)
@@ -50,15 +49,15 @@ def measure_patchiness(photometry: Sequence[Table], relative: Table) -> dict[str
             exposure = table.meta["exposure"]
             loss = np.where(spoiled[k], np.nan, mag[k] - usual)
             x, y = (np.nan_to_num(np.asarray(table[name], float)) for name in ("x", "y"))
-            found[exposure.path] = patchiness(*map_transparency(x, y, loss, err[k], shape=exposure.shape))
+            found[exposure.path] = measure_coverage(x, y, loss, err[k], shape=exposure.shape)
     return found
 
 
-def _magnitudes(tables: Sequence[Table], offsets: Values) -> tuple[Values, Values]:
-    """(frame, star): magnitudes on one scale; a star that is lost is at least as faint as its error."""
+def _magnitudes(tables: Sequence[Table]) -> tuple[Values, Values]:
+    """(frame, star): magnitudes and errors; a star that is lost is at least as faint as its error."""
     flux, flux_err = (np.array([np.asarray(t[name], float) for t in tables]) for name in ("flux", "flux_err"))
     seen = np.where(flux_err > 0.0, np.maximum(flux, flux_err), np.nan)
     exptime = np.array([t.meta["exposure"].exptime for t in tables])
     correction = np.nan_to_num([t.meta.get("aperture_correction", 0.0) for t in tables])
-    mag = -2.5 * np.log10(seen / exptime[:, None]) + (correction + offsets)[:, None]
+    mag = -2.5 * np.log10(seen / exptime[:, None]) + correction[:, None]
     return mag, 1.0857362 * flux_err / seen

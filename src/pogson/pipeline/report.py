@@ -159,7 +159,10 @@ def _frames(report: ReportData) -> str:
         "fwhm",
         "n_stars",
         "transparency",
+        "patchiness",
+        "reason_codes",
     ]
+    names = [name for name in names if name in report.frames.colnames]
     marks = ["" if good else "out" for good in report.frames["accepted"]]
     return html_table(report.frames, [*names, "accepted", "reasons"], marks=marks) + _skipped(report)
 

@@ -1,4 +1,4 @@
-"""How the frames of a night changed: quality, and the telescope's way over the sky."""
+"""How the telescope followed the sky, and where in a frame light was lost."""
 
 from __future__ import annotations
 
@@ -8,48 +8,11 @@ import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
 
-from pogson.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, RED, Numbers, add_legend, numbers, say_empty
+from pogson.plots.night import frame_clock, reason_styles, rejection_codes
+from pogson.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, PALE, Numbers, add_legend, numbers, say_empty
 
-#: column, axis
-QUALITY = (
-    ("sky", "sky [e⁻/px]"),
-    ("uniformity", "unevenness [e⁻]"),
-    ("range", "range [e⁻]"),
-    ("fwhm", "FWHM [px]"),
-    ("elongation", "elongation"),
-    ("n_stars", "stars"),
-    ("transparency", "transparency"),
-)
-
-
-def plot_metrics(frames: Table, axes: Sequence[Axes]) -> Sequence[Axes]:
-    """Every metric that is there against time; rejected frames are crossed out.
-
-    Parameters
-    ----------
-    frames : Table
-        One row per light frame: bjd_tdb, accepted, and any of the metrics.
-    axes : sequence of Axes
-        As many as metrics to draw, the first of those that are there; from `metrics_in`.
-    """
-    hours, label = _hours(frames)
-    accepted = _accepted(frames)
-    for ax, (name, title) in zip(axes, metrics_in(frames), strict=False):
-        values = numbers(frames, name)
-        ax.plot(hours[accepted], values[accepted], "o", color=BLUE, markersize=3)
-        ax.plot(hours[~accepted], values[~accepted], "x", color=RED, markersize=7, label="rejected")
-        ax.set_ylabel(title)
-        ax.margins(y=0.12)
-        ax.tick_params(labelbottom=ax is axes[-1])
-    axes[-1].set_xlabel(label)
-    if (~accepted).any():
-        add_legend(axes[0])
-    return axes
-
-
-def metrics_in(frames: Table) -> list[tuple[str, str]]:
-    """The metrics that a table of frames holds, with the words of their axes."""
-    return [(name, title) for name, title in QUALITY if np.isfinite(numbers(frames, name)).any()]
+#: a turn by more than this between two frames is a meridian flip
+FLIP = 90.0
 
 
 def plot_shifts(frames: Table, axes: Sequence[Axes]) -> Sequence[Axes]:
@@ -59,35 +22,59 @@ def plot_shifts(frames: Table, axes: Sequence[Axes]) -> Sequence[Axes]:
     ----------
     frames : Table
         bjd_tdb, and dx, dy (pixels), rotation (degrees) of the map from the reference frame.
-    axes : sequence of two Axes
-        Shifts, rotation.
+    axes : sequence of three Axes
+        Shifts; what is left of them without the drift; rotation.
     """
-    hours, label = _hours(frames)
+    hours, label = frame_clock(frames)
     dx, dy, turn = (numbers(frames, name).copy() for name in ("dx", "dy", "rotation"))
-    top, bottom = axes
-    top.set_ylabel("shift [px]")
-    bottom.set_ylabel("rotation [deg]")
-    bottom.set_xlabel(label)
-    if not np.isfinite(dx).any():
+    whole, rest, angle = axes
+    for ax, title in zip(axes, ("shift [px]", "without the drift [px]", "rotation [deg]"), strict=True):
+        ax.set_ylabel(title)
+        ax.tick_params(labelbottom=ax is angle)
+    angle.set_xlabel(label)
+    known = np.isfinite(dx) & np.isfinite(hours)
+    if not known.any():
         return [say_empty(ax, "no frame was aligned", keep_x=True) for ax in axes]
-    top.plot(hours, dx, "o-", color=BLUE, markersize=3, linewidth=0.8, label="x")
-    top.plot(hours, dy, "s-", color=ORANGE, markersize=3, linewidth=0.8, label="y")
-    for hour in hours[~np.isfinite(dx)]:
-        top.axvline(hour, color=RED, linewidth=1, alpha=0.6)
-    top.tick_params(labelbottom=False)
-    add_legend(top)
-    known = np.isfinite(turn)
     turn[known] = np.unwrap(turn[known], period=360.0)
-    bottom.plot(
-        hours,
-        turn,
-        "o-",
-        color=GREEN,
-        markersize=3,
-        linewidth=0.8,
-    )
-    bottom.ticklabel_format(axis="y", useOffset=False)
+    side = np.zeros(len(dx), int)
+    side[known] = np.cumsum(np.abs(np.diff(turn[known], prepend=turn[known][0])) > FLIP)
+    for part in np.unique(side[known]):
+        mine = known & (side == part)
+        for values, ink, marker, name in ((dx, BLUE, "o", "x"), (dy, ORANGE, "s", "y")):
+            style = {"color": ink, "marker": marker, "markersize": 2.8, "linewidth": 0.8}
+            whole.plot(hours[mine], values[mine], label=name if not part else "_", **style)
+            rest.plot(hours[mine], _without_drift(hours[mine], values[mine]), **style)
+        angle.plot(hours[mine], turn[mine], "o-", color=GREEN, markersize=2.8, linewidth=0.8)
+    _mark_rejected(frames, axes, hours)
+    add_legend(whole)
+    angle.ticklabel_format(axis="y", useOffset=False)
     return axes
+
+
+def _without_drift(hours: Numbers, values: Numbers) -> Numbers:
+    """What is left of a shift without its slow part, a cubic."""
+    if len(hours) < 8 or np.ptp(hours) == 0.0:
+        return values - np.median(values)
+    x = (hours - hours.mean()) / np.ptp(hours)
+    good = np.ones(len(x), bool)
+    for _ in range(3):
+        left = values - np.polyval(np.polyfit(x[good], values[good], 3), x)
+        good = np.abs(left) <= 5.0 * 1.4826 * np.median(np.abs(left)) + 1e-9
+    return np.asarray(left, float)
+
+
+def _mark_rejected(frames: Table, axes: Sequence[Axes], hours: Numbers) -> None:
+    codes = rejection_codes(frames)
+    for code, (ink, marker) in reason_styles(codes).items():
+        mine = np.array([c == code for c in codes]) & np.isfinite(hours)
+        above = axes[0].get_xaxis_transform()
+        axes[0].plot(
+            hours[mine], np.full(mine.sum(), 1.04), marker, color=ink, markersize=7, markeredgewidth=1.5,
+            transform=above, clip_on=False, label=f"rejected: {code}",
+        )  # fmt: skip
+        for ax in axes:
+            for hour in hours[mine]:
+                ax.axvline(hour, color=PALE, linewidth=2.5, zorder=0)
 
 
 def plot_transparency_map(values: Numbers, ax: Axes, *, title: str = "") -> Axes:
@@ -115,17 +102,3 @@ def plot_transparency_map(values: Numbers, ax: Axes, *, title: str = "") -> Axes
     ax.set_yticks([])
     ax.grid(visible=False)
     return ax
-
-
-def _accepted(frames: Table) -> np.ndarray:
-    if "accepted" not in frames.colnames:
-        return np.ones(len(frames), bool)
-    return np.asarray(numbers(frames, "accepted") != 0.0)
-
-
-def _hours(frames: Table) -> tuple[Numbers, str]:
-    time = numbers(frames, "bjd_tdb")
-    if not np.isfinite(time).any():
-        return np.arange(len(frames), dtype=float), "frame"
-    day = float(np.floor(np.nanmin(time)))
-    return (time - day) * 24.0, f"hours since BJD$_{{TDB}}$ {day:.0f}"

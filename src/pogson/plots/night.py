@@ -1,19 +1,24 @@
-"""A night at a glance: sky, seeing, stars, transparency and zero point of every frame."""
+"""A night at a glance: every metric of every frame, and why a frame was rejected."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from pogson.plots.style import (
+    BLUE,
+    FAINT,
     INK,
+    ORANGE,
     PALE,
+    PINK,
+    RED,
     Numbers,
-    add_legend,
     band_style,
     bands_in_order,
     numbers,
@@ -21,69 +26,134 @@ from pogson.plots.style import (
     words,
 )  # fmt: skip
 
+#: column of FRAMES, words; three in a row: light, sky, star images, range, and what else spoils a frame
 PANELS = (
-    ("sky", "sky [e⁻/px]"),
-    ("fwhm", "FWHM [px]"),
-    ("n_stars", "stars"),
     ("transparency", "transparency"),
     ("zero_point", "zero point [mag]"),
+    ("n_stars", "stars"),
+    ("sky", "sky [{unit}/px]"),
+    ("noise", "noise [{unit}]"),
+    ("uniformity", "unevenness [{unit}]"),
+    ("fwhm", "FWHM [px]"),
+    ("elongation", "elongation"),
+    ("trail", "trail"),
+    ("minimum", "minimum [{unit}]"),
+    ("maximum", "maximum [{unit}]"),
+    ("dynamic_range", "dynamic range [{unit}]"),
+    ("patchiness", "covered in part [%]"),
+    ("saturated", "saturated pixels [%]"),
+    ("airmass", "airmass"),
 )
+COLUMNS = 3
+#: shown in percent
+SHARES = ("patchiness", "saturated")
+#: frames of a band that make a trend
+TREND = 9
+
+#: inks and markers of the reasons, in the order in which they appear
+REASONS = ((RED, "x"), (INK, "+"), (PINK, "1"), (BLUE, "2"), (ORANGE, "x"), (FAINT, "+"))
 
 
 def plot_frames(frames: Table, axes: Sequence[Axes], *, zero_points: Table | None = None) -> Sequence[Axes]:
-    """Five panels along the night; rejected frames are crossed out, the reason stands beside them.
+    """One panel per metric along the night; a rejected frame is marked by its reason in all of them.
 
     Parameters
     ----------
     frames : Table
         FRAMES; only the lights are drawn.
-    axes : sequence of five Axes
-        Sky, FWHM, number of stars, transparency, zero point.
+    axes : sequence of Axes
+        As many as `PANELS`, row by row.
     zero_points : Table, optional
         ZEROPOINTS: joined by frame name.
     """
     lights = frames[np.array([kind == "light" for kind in words(frames, "kind")], bool)]
-    hours, label = _clock(lights)
-    for ax, (_, name) in zip(axes, PANELS, strict=True):
-        ax.set_ylabel(name)
-    axes[-1].set_xlabel(label)
+    hours, label = frame_clock(lights)
+    unit = "ADU" if "adu" in words(lights, "unit") else "e⁻"
+    for ax, (_, title) in zip(axes, PANELS, strict=True):
+        ax.set_title(title.format(unit=unit), fontsize=9.5)
+    for ax in axes[-COLUMNS:]:
+        ax.set_xlabel(label)
     if len(lights) == 0:
         return [say_empty(ax, "no light frames") for ax in axes]
-    bands = words(lights, "band")
-    accepted = np.nan_to_num(numbers(lights, "accepted"), nan=1.0).astype(bool)
-    for ax, (name, _) in zip(axes, PANELS, strict=True):
+    bands, codes = words(lights, "band"), rejection_codes(lights)
+    for ax, (name, title) in zip(axes, PANELS, strict=True):
         values, errors = _values(lights, name, zero_points)
         if not np.isfinite(values).any():
-            say_empty(ax, f"no {name.replace('_', ' ')} known", keep_x=True)
+            say_empty(ax, f"{title.partition(' [')[0]}: unknown", keep_x=True)
             continue
         for i, band in enumerate(bands_in_order(bands)):
             mine = np.array([b == band for b in bands]) & np.isfinite(values)
             ink, marker = band_style(band, i)
             ax.errorbar(
-                hours[mine], values[mine], errors[mine], fmt=marker, color=ink, markersize=5, linewidth=1,
-                label=band or "_no band",
+                hours[mine], values[mine], errors[mine], fmt=marker, color=ink, markersize=2.8, linewidth=0.8
             )  # fmt: skip
-        out = ~accepted & np.isfinite(values)
-        ax.plot(hours[out], values[out], "x", color=INK, markersize=11, markeredgewidth=1.6)
-        for hour in hours[~accepted]:
-            ax.axvline(hour, color=PALE, linewidth=4, zorder=0)
-    _write_reasons(axes[0], hours, accepted, words(lights, "reasons"))
-    _tidy(axes, hours)
+            if name == "fwhm" and mine.sum() >= TREND:
+                ax.plot(hours[mine], numbers(lights, "fwhm_trend")[mine], color=INK, linewidth=1.0)
+        for code, (ink, marker) in reason_styles(codes).items():
+            mine = np.array([c == code for c in codes]) & np.isfinite(values)
+            ax.plot(
+                hours[mine], values[mine], marker, color=ink, markersize=8, markeredgewidth=1.6, label=code
+            )
+    _tidy(axes, hours, np.array([bool(code) for code in codes]))
     return axes
 
 
-def _clock(lights: Table) -> tuple[Numbers, str]:
-    """Hours since the first frame, or the frame's number where no frame has a time."""
+def add_key(figure: Figure, frames: Table) -> None:
+    """Above the panels: which marker is which band, and which cross which reason, with their numbers."""
+    lights = frames[np.array([kind == "light" for kind in words(frames, "kind")], bool)]
+    bands, codes = words(lights, "band"), rejection_codes(lights)
+    handles, labels = [], []
+    for i, band in enumerate(bands_in_order(bands)):
+        ink, marker = band_style(band, i)
+        handles.append(Line2D([], [], color=ink, marker=marker, linestyle="", markersize=4))
+        labels.append(f"{band or 'no band'} ({bands.count(band)})")
+    for code, (ink, marker) in reason_styles(codes).items():
+        handles.append(
+            Line2D([], [], color=ink, marker=marker, linestyle="", markersize=8, markeredgewidth=1.6)
+        )
+        labels.append(f"rejected: {code} ({codes.count(code)})")
+    if handles:
+        figure.legend(
+            handles,
+            labels,
+            loc="outside upper left",
+            ncols=min(len(labels), 6),
+            fontsize=9,
+            frameon=False,
+            handletextpad=0.2,
+        )
+
+
+def frame_clock(lights: Table) -> tuple[Numbers, str]:
+    """Hours since the first frame, or the frame's number where no two frames differ in time."""
     times = numbers(lights, "bjd_tdb")
-    if not np.isfinite(times).any():
+    known = times[np.isfinite(times)]
+    if len(known) == 0 or (len(known) > 1 and np.ptp(known) == 0.0):
         return np.arange(1.0, len(lights) + 1), "frame number"
-    start = float(np.nanmin(times))
-    return (times - start) * 24, f"hours since BJD(TDB) {start:.4f} [h]"
+    start = float(known.min())
+    return (times - start) * 24, f"hours since BJD(TDB) {start:.4f}"
+
+
+def rejection_codes(lights: Table) -> list[str]:
+    """The first reason of each rejected frame, in a word; empty where it was accepted."""
+    accepted = np.nan_to_num(numbers(lights, "accepted"), nan=1.0).astype(bool)
+    codes = words(lights, "reason_codes")
+    return [
+        "" if good else code.partition(",")[0] or "rejected"
+        for good, code in zip(accepted, codes, strict=True)
+    ]
+
+
+def reason_styles(codes: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Ink and marker of each reason that occurs, the most frequent first."""
+    known = sorted(set(codes) - {""}, key=lambda code: (-list(codes).count(code), code))
+    return {code: REASONS[i % len(REASONS)] for i, code in enumerate(known)}
 
 
 def _values(lights: Table, name: str, zero_points: Table | None) -> tuple[Numbers, Numbers]:
     if name != "zero_point":
-        return numbers(lights, name), np.full(len(lights), np.nan)
+        scale = 100.0 if name in SHARES else 1.0
+        return scale * numbers(lights, name), scale * numbers(lights, f"{name}_err")
     if zero_points is None or len(zero_points) == 0:
         return np.full(len(lights), np.nan), np.full(len(lights), np.nan)
     row = {frame: i for i, frame in enumerate(words(zero_points, "frame"))}
@@ -93,31 +163,16 @@ def _values(lights: Table, name: str, zero_points: Table | None) -> tuple[Number
     return np.where(known, value, np.nan), np.where(known, error, np.nan)
 
 
-def _write_reasons(ax: Axes, hours: Numbers, accepted: Numbers, reasons: list[str]) -> None:
-    """Say why above the upper panel; of reasons that differ only in their numbers the first is written."""
-    written: set[str] = set()
-    for hour, good, reason in zip(hours, accepted, reasons, strict=True):
-        kind = re.sub(r"\d+", "#", reason)
-        if good or kind in written or len(written) == 6 or not np.isfinite(hour):
-            continue
-        written.add(kind)
-        text = reason if len(reason) <= 34 else reason[:33] + "…"
-        above = ax.get_xaxis_transform()
-        ax.text(
-            hour, 1.03, text, transform=above, color=INK, fontsize=8.5, rotation=18, rotation_mode="anchor"
-        )
-
-
-def _tidy(axes: Sequence[Axes], hours: Numbers) -> None:
-    """One legend and one time axis for all panels."""
+def _tidy(axes: Sequence[Axes], hours: Numbers, rejected: np.ndarray) -> None:
+    """One time axis for all panels; a pale line where a frame was rejected."""
     finite = hours[np.isfinite(hours)]
     margin = 0.03 * (float(np.ptp(finite)) if finite.size else 0.0) or 0.1
     for ax in axes:
+        for hour in hours[rejected & np.isfinite(hours)]:
+            ax.axvline(hour, color=PALE, linewidth=2.5, zorder=0)
         if finite.size:
             ax.set_xlim(finite.min() - margin, finite.max() + margin)
         ax.margins(y=0.15)
-        ax.tick_params(labelbottom=ax is axes[-1])
-    for ax in axes:
-        if ax.get_legend_handles_labels()[0]:
-            add_legend(ax, loc="center left", bbox_to_anchor=(1.0, 0.5), title="band", title_fontsize=9)
-            break
+        ax.tick_params(labelbottom=ax in axes[-COLUMNS:], labelsize=8.5)
+        if ax.get_yticks().size and ax.get_yscale() == "linear" and ax.has_data():
+            ax.ticklabel_format(axis="y", useOffset=False, scilimits=(-3, 5))

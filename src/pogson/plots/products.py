@@ -15,7 +15,8 @@ from pogson.plots.budget import plot_budget, plot_noise
 from pogson.plots.camera import plot_transfer
 from pogson.plots.diagram import plot_diagram, plot_magnitudes
 from pogson.plots.image import plot_image, plot_master
-from pogson.plots.night import plot_frames
+from pogson.plots.metrics import plot_shifts, plot_transparency_map
+from pogson.plots.night import COLUMNS, PANELS, add_key, plot_frames
 from pogson.plots.profile import plot_growth, plot_profile
 from pogson.plots.style import Numbers, bands_in_order, new_figure, say_empty
 from pogson.plots.truth import plot_pulls, plot_recovery
@@ -49,9 +50,32 @@ def figure_zero_point(
 
 def figure_frames(frames: Table, *, zero_points: Table | None = None) -> Figure:
     """frames.png: see `plot_frames`."""
-    figure = new_figure(9.0, 8.5, 5, 1)
+    figure = new_figure(11.0, 9.5, len(PANELS) // COLUMNS, COLUMNS)
     plot_frames(frames, figure.axes, zero_points=zero_points)
+    add_key(figure, frames)
+    return figure
+
+
+def figure_shifts(frames: Table) -> Figure:
+    """shifts.png: see `plot_shifts`."""
+    figure = new_figure(9.0, 6.5, 3, 1)
+    plot_shifts(frames, figure.axes)
     figure.align_ylabels()
+    return figure
+
+
+def figure_covered(maps: Mapping[str, Sequence[Sequence[float]]], *, most: int = 6) -> Figure:
+    """covered.png: the maps of the most uneven frames, see `plot_transparency_map`."""
+    arrays = {name: np.asarray(values, float) for name, values in maps.items()}
+    chosen = sorted(arrays, key=lambda name: float(np.nanmin(arrays[name])))[:most]
+    shown = [name for name in arrays if name in chosen]
+    columns = min(3, max(1, len(shown)))
+    rows = max(1, -(-len(shown) // columns))
+    figure = new_figure(3.6 * columns, 2.7 * rows, rows, columns)
+    for ax, name in zip(figure.axes, shown, strict=False):
+        plot_transparency_map(arrays[name], ax, title=name.replace("\\", "/").rpartition("/")[2])
+    for ax in figure.axes[len(shown) :]:
+        ax.set_axis_off()
     return figure
 
 
@@ -134,6 +158,8 @@ PICTURES: dict[str, Callable[..., Figure]] = {
     "magnitudes.png": figure_magnitudes,
     "zeropoint_{band}.png": figure_zero_point,
     "frames.png": figure_frames,
+    "shifts.png": figure_shifts,
+    "covered.png": figure_covered,
     "detection_{band}.png": figure_detection,
     "profile.png": figure_profile,
     "growth.png": figure_growth,

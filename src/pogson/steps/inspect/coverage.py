@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import nan
 
 import numpy as np
@@ -58,12 +59,35 @@ def map_transparency(
     return value, err
 
 
-def patchiness(transparency: Values, transparency_err: Values) -> float:
-    """How unevenly a frame is covered: largest difference of a cell from the median, over its errors' scale.
+@dataclass(frozen=True)
+class Coverage:
+    """Where in a frame light was lost.
 
-    0.1 is one tenth of the light more or less than the median cell, beyond 3 errors; 0 where the map is
-    even within its errors, NaN where fewer than three cells are known.
+    Attributes
+    ----------
+    transparency : (cells, cells)
+        Share of the stars' light in each part of the frame, from the first row upwards; NaN where too few
+        stars were seen.
+    patchiness : float
+        How unevenly the frame is covered: 0.1 is one tenth of the light more or less than in the median
+        cell, beyond 3 errors; 0 where the map is even within its errors, NaN where fewer than
+        three cells are known.
     """
+
+    transparency: Values
+    patchiness: float
+
+
+def measure_coverage(
+    x: Values, y: Values, loss: Values, loss_err: Values, *, shape: tuple[int, int]
+) -> Coverage:
+    """Where in a frame light was lost, and how unevenly; see `map_transparency`."""
+    value, err = map_transparency(x, y, loss, loss_err, shape=shape)
+    return Coverage(value, patchiness(value, err))
+
+
+def patchiness(transparency: Values, transparency_err: Values) -> float:
+    """How unevenly a frame is covered: the largest difference of a cell from the median; see `Coverage`."""
     known = np.isfinite(transparency)
     if known.sum() < 3:
         return nan

@@ -61,6 +61,9 @@ METRICS = (
     "airmass",
 )
 
+#: what grows with the exposure time
+GROWING = ("n_stars", "dynamic_range", "uniformity", "sky")
+
 #: above this airmass the air itself takes a good part of the light
 LOW = 1.5
 
@@ -111,7 +114,7 @@ def judge_frames(
     ----------
     frames : Table
         One row per light frame: `path, band, n_stars, fwhm, elongation, transparency`; `problem`, which is
-        not empty where the frame could not be matched to the field; and, where known, `airmass,
+        not empty where the frame could not be matched to the field; and, where known, `exptime, airmass,
         patchiness, saturated, dynamic_range, uniformity, sky`.
     min_stars : int
         A frame with fewer stars is rejected.
@@ -197,21 +200,28 @@ class _Night:
     def __init__(self, frames: Table) -> None:
         self.problem = np.asarray(frames["problem"], str)
         self.bands = np.asarray(frames["band"], str)
+        times = np.asarray(frames["exptime"], str) if "exptime" in frames.colnames else ""
+        self.exposures = np.char.add(np.char.add(self.bands, " "), times)
         self.columns: dict[str, Values] = {}
         for name in METRICS:
             known = name in frames.colnames
             value = np.asarray(frames[name], float) if known else np.full(len(frames), np.nan)
             self.columns[name] = value
             # a frame of another field says nothing of this one
-            self.columns[f"usual_{name}"] = usual(np.where(self.problem == "", value, np.nan), self.bands)
+            known_value = np.where(self.problem == "", value, np.nan)
+            self.columns[f"usual_{name}"] = usual(known_value, self.groups(name))
 
     def __getitem__(self, name: str) -> Values:
         return self.columns[name]
 
+    def groups(self, name: str) -> NDArray[np.str_]:
+        """What a frame is compared with: its band, and where light adds up, of the same exposure time."""
+        return self.exposures if name in GROWING else self.bands
+
     def off(self, name: str, least: float, *, of: str = "") -> Values:
         """Score of a metric; a difference matters from `least` of the usual; below 0 where small is bad."""
         value = np.where(self.problem == "", np.sign(least) * self[name], np.nan)
-        return score(value, self.bands, matters=np.abs(least * self[f"usual_{of or name}"]))
+        return score(value, self.groups(name), matters=np.abs(least * self[f"usual_{of or name}"]))
 
     def facts(self, i: int) -> dict[str, float | str]:
         """Everything of one frame, for a sentence."""

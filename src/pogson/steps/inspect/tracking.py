@@ -50,6 +50,7 @@ def slow_trend(values: ArrayLike, bands: ArrayLike, *, window: int = 9) -> Value
     for name in np.unique(band):
         mine = np.flatnonzero((band == name) & np.isfinite(value))
         for k, i in enumerate(mine):
-            half = min(window // 2, k, len(mine) - 1 - k)  # as many before as after: ends do not lean
-            trend[i] = np.median(value[mine[k - half : k + half + 1]])
+            # as many before as after, so that the ends do not lean; but never a frame alone
+            half = max(min(window // 2, k, len(mine) - 1 - k), 1)
+            trend[i] = np.median(value[mine[max(k - half, 0) : k + half + 1]])
     return trend
