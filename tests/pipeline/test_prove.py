@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from pogson.core.errors import SettingError
-from pogson.pipeline.prove import Proof, describe_proof, draw_proof, light_inside, prove, summarize_pulls
-from pogson.pipeline.prove_night import ProofNight
+from pogson.pipeline.prove.describe import describe_proof, draw_proof
+from pogson.pipeline.prove.light import light_inside
+from pogson.pipeline.prove.night import prove, prove_camera
+from pogson.pipeline.prove.pulls import Proof, summarize_pulls
+from pogson.pipeline.prove.setup import ProofNight
 from pogson.steps.measure.profile import enclosed_light
 
 
@@ -31,13 +34,36 @@ def test_the_error_of_a_flux_holds_for_faint_and_for_bright_stars(proof):
 
 
 def test_every_frame_and_band_has_its_pulls(proof):
-    # two nights of two bands of three frames
-    assert proof.of("zero point").n == 4
-    assert proof.of("colour term").n == 4
+    # two nights of two bands, with ten catalogues each, of three frames
+    assert proof.of("zero point").n == 40
+    assert proof.of("colour term").n == 40
     assert proof.of("aperture correction").n == 12
     for quantity in ("zero point", "colour term", "aperture correction"):
         mine = np.asarray(proof.pulls["quantity"], str) == quantity
         assert np.all(np.abs(proof.pulls["pull"][mine]) < 4.0)
+
+
+def test_pulls_can_be_sorted_by_place_and_by_where_in_a_pixel_a_star_is(proof):
+    for by in ("place", "phase"):
+        bins = proof.bins("flux", by=by)
+        assert sum(p.n for p in bins) == pytest.approx(proof.of("flux").n, rel=0.01)
+        for p in bins:
+            assert abs(p.width - 1.0) < 0.05 + 3.0 * p.width_err
+
+
+def test_a_neighbour_s_light_is_in_no_error_bar_and_flagged():
+    crowd = prove(ProofNight(crowded=True, stars=324, frames=1, calibrations=5), seed=3, workers=2)
+    clean, touched = (crowd.of("flux", *edges, by="share") for edges in ((0.0, 0.001), (0.03, 0.3)))
+    assert clean.width < 1.5 < 5.0 < touched.width
+    shares = np.asarray(crowd.pulls["share"], float)
+    flux = np.asarray(crowd.pulls["quantity"], str) == "flux"
+    assert np.asarray(crowd.pulls["neighbor"])[flux & (shares > 0.03)].mean() > 0.7
+
+
+def test_gain_and_read_noise_that_are_measured_have_pulls_of_their_own():
+    found = prove_camera(ProofNight(calibrations=4), seed=1, nights=4)
+    assert found.of("gain").n == found.of("read noise").n == 4
+    assert np.all(np.abs(found.pulls["pull"]) < 4.0)
 
 
 def test_the_proof_is_told_line_by_line_and_drawn(proof, tmp_path):

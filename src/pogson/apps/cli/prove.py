@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pogson.apps.cli.options import workers_option
+from pogson.apps.cli.progress import TerminalProgress
 
 
 @click.command("prove")
@@ -22,8 +23,11 @@ from pogson.apps.cli.options import workers_option
 )
 @click.option("--frames", type=int, default=3, show_default=True, help="Light frames in each of two bands.")
 @click.option("--nights", type=click.IntRange(1), default=3, show_default=True, help="More are more certain.")
+@click.option("--crowded", is_flag=True, help="Stars at random, one in 25 square widths.")
+@click.option("--measured", is_flag=True, help="Headers tell no gain and read noise: measure them.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the first night.")
 @click.option("--out", metavar="DIR", help="Folder for the picture pulls.png and the table pulls.ecsv.")
+@click.option("--quiet", is_flag=True, help="No progress.")
 @workers_option("Frames worked on at a time.")
 def command(
     gain: float,
@@ -34,24 +38,31 @@ def command(
     without: tuple[str, ...],
     frames: int,
     nights: int,
+    crowded: bool,
+    measured: bool,
     seed: int,
+    quiet: bool,
     out: str | None,
     workers: int,
 ) -> int:
     """Simulate nights of your camera, reduce them, and compare each error bar with the mistake that was made.
 
-    The sky is kind: single stars, no cloud, no gradient, no cosmic ray. What is proven is that pogson knows
-    the noise of your camera; what clouds and crowds do is seen in the report of a real night.
+    The sky is kind: no cloud, no gradient, no cosmic ray, single stars unless you ask for a crowd. It proves
+    that pogson knows the noise of your camera; what clouds do is seen in the report of a real night.
     """
     from pogson.io.files import make_folder
     from pogson.io.tables import write_table
-    from pogson.pipeline.prove import Proof, describe_proof, draw_proof, prove
-    from pogson.pipeline.prove_night import ProofNight
+    from pogson.pipeline.prove.describe import describe_proof, draw_proof
+    from pogson.pipeline.prove.night import prove
+    from pogson.pipeline.prove.setup import ProofNight
 
-    given = ProofNight(gain, read_noise, fwhm, sky, calibrations, without, frames)
+    given = ProofNight(
+        gain, read_noise, fwhm, sky, calibrations, without, frames, crowded=crowded, told=not measured
+    )
     if out is not None:
         make_folder(Path(out))
-    proof = Proof.join([prove(given, seed=seed + k, workers=workers) for k in range(nights)])
+    with TerminalProgress(quiet) as progress:
+        proof = prove(given, seed=seed, nights=nights, workers=workers, progress=progress)
     click.echo("\n".join(describe_proof(proof)))
     if out is not None:
         draw_proof(proof, Path(out) / "pulls.png")

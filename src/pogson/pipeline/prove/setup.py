@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from astropy.table import Table
+from numpy.typing import NDArray
 
 from pogson.core.errors import SettingError
 from pogson.simulate.dice import dice_for
@@ -52,6 +53,10 @@ class ProofNight:
         Light frames in each of two bands.
     stars : int
         Spread evenly, so that none is crowded.
+    crowded : bool
+        The stars fall at random, one in 25 square widths.
+    told : bool
+        Headers tell gain and read noise; else they are measured from pairs of frames.
 
     Raises
     ------
@@ -67,6 +72,8 @@ class ProofNight:
     without: tuple[str, ...] = ()
     frames: int = 3
     stars: int = 196
+    crowded: bool = False
+    told: bool = True
 
     def __post_init__(self) -> None:
         for name, (low, high, unit) in RANGES.items():
@@ -90,7 +97,14 @@ class ProofNight:
     @property
     def side(self) -> int:
         """Columns and rows of a frame."""
-        return ceil(sqrt(self.stars)) * ceil(max(36.0, 12.0 * self.fwhm)) + 8
+        apart = 5.0 * self.fwhm if self.crowded else max(36.0, 12.0 * self.fwhm)
+        return max(ceil(sqrt(self.stars)) * ceil(apart) + 8, 160)
+
+    @property
+    def files(self) -> int:
+        """Frames of a night."""
+        kinds = [1 if kind != "flat" else 2 for kind in ("bias", "dark", "flat") if kind not in self.without]
+        return self.calibrations * sum(kinds) + 2 * self.frames
 
     def recipe(self, seed: int, table: str) -> dict[str, Any]:
         """Recipe of a night without clouds, gradients and cosmic rays, near the zenith; 1 arcsec a pixel."""
@@ -111,6 +125,8 @@ class ProofNight:
                 "cosmic_rays": 0.0,
             },
             "telescope": {"diameter": 1.0, "pixel_scale": 1.0, "beta": BETA, "elongation": 1.0},
+            # no header of this dialect tells the height, which scintillation hangs on
+            "site": {"height": 0.0},
             "sky": {"seeing": self.fwhm, "seeing_spread": 0.02, "gradient": 0.0, "cloudy": []},
             "bands": {
                 "g": {"zero_point": 22.6, "sky": 22.6 - darkness},
@@ -120,7 +136,7 @@ class ProofNight:
             "night": {
                 "start": "2024-06-12T00:40:00",
                 "exposures": [["g", EXPTIME, self.frames], ["r", EXPTIME, self.frames]],
-                "tells": ["gain", "read_noise", "saturation"],
+                "tells": ["gain", "read_noise", "saturation"] if self.told else ["saturation"],
             },
             "calibration": {"dark_exptime": EXPTIME, **n},
         }
@@ -128,10 +144,7 @@ class ProofNight:
     def star_table(self, seed: int) -> Table:
         """Stars near the knots of a grid; from SNR 4 on over 8 magnitudes, or up to saturation."""
         dice = dice_for(seed, "proof")
-        k = ceil(sqrt(self.stars))
-        step = (self.side - 8.0) / k
-        knots = np.array(list(product(range(k), repeat=2)), float)[dice.permutation(k * k)[: self.stars]]
-        x, y = (3.5 + step * (knots + 0.5 + dice.uniform(-0.12, 0.12, knots.shape))).T
+        x, y = self._places(dice)
         noise = pi * (1.5 * self.fwhm) ** 2 * (self.sky + DARK + self.read_noise**2)
         faintest = 0.5 * (16.0 + sqrt(256.0 + 64.0 * noise))
         # the share of the light that the brightest pixel takes, at most
@@ -142,3 +155,12 @@ class ProofNight:
         color = dice.uniform(0.0, 1.2, self.stars)
         # about as bright in both bands
         return Table({"x": x, "y": y, "mag_g": red + 0.5 * color, "mag_r": red - 0.5 * color, "color": color})
+
+    def _places(self, dice: np.random.Generator) -> NDArray[np.float64]:
+        """Columns and rows of the stars."""
+        if self.crowded:
+            return 3.5 + (self.side - 8.0) * dice.uniform(size=(2, self.stars))
+        k = ceil(sqrt(self.stars))
+        step = (self.side - 8.0) / k
+        knots = np.array(list(product(range(k), repeat=2)), float)[dice.permutation(k * k)[: self.stars]]
+        return np.asarray(3.5 + step * (knots + 0.5 + dice.uniform(-0.12, 0.12, knots.shape))).T
