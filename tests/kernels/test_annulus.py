@@ -11,8 +11,9 @@ KAPPA = 3.0
 
 def level(values):
     values = np.asarray(values, np.float32)
-    room, fixed, counts = np.empty_like(values), np.empty(len(values), np.int32), np.empty((3, BINS + 2), int)
-    return clipped_level(values, len(values), KAPPA, clipped_width(KAPPA), room, fixed, counts)
+    room = (np.empty_like(values), np.empty(len(values), np.int32), np.empty(BINS + 2, int))
+    sums = np.empty((3, BINS + 1), int)
+    return clipped_level(values, len(values), KAPPA, clipped_width(KAPPA), *room, sums)
 
 
 def slow_level(values):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit, uintp
 
-from pogson.kernels.stats import clipped_width, mean_std, quickselect
+from pogson.kernels.stats import bin_of, clipped_width, mean_std, quickselect, running_sums, two_ranks
 
 BINS = 256
 FINE = 12  # binary places of a bin: values are counted and summed as whole numbers of 1 / 65536 sigma
@@ -53,7 +53,8 @@ def annulus_sky(data, blocked, x, y, inner, outer, kappa, min_pixels):
     wide = 1.5 * outer
     values = np.empty((2 * math.ceil(wide) + 3) ** 2, np.float32)
     room = np.empty_like(values)
-    fixed, counts = np.empty(len(values), np.int32), np.empty((3, BINS + 2), np.int64)
+    fixed, counts = np.empty(len(values), np.int32), np.empty(BINS + 2, np.int64)
+    sums = np.empty((3, BINS + 1), np.int64)
     shrink = clipped_width(kappa)
     for s in range(n):
         if not (-wide <= x[s] <= nx + wide and -wide <= y[s] <= ny + wide):
@@ -70,13 +71,13 @@ def annulus_sky(data, blocked, x, y, inner, outer, kappa, min_pixels):
             attempt[s] = 3
         if found >= 3:
             median[s], mean[s], sigma[s], count[s] = clipped_level(
-                values, found, kappa, shrink, room, fixed, counts
+                values, found, kappa, shrink, room, fixed, counts, sums
             )
     return median, mean, sigma, count, attempt
 
 
 @njit(cache=True, nogil=True)
-def clipped_level(values, n, kappa, shrink, room, fixed, counts):
+def clipped_level(values, n, kappa, shrink, room, fixed, counts, sums):
     """Median, mean and standard deviation of a sample clipped at `kappa` sigma about its median.
 
     The clipping is iterated on a histogram (16 bins per sigma), the results then come from
@@ -94,7 +95,7 @@ def clipped_level(values, n, kappa, shrink, room, fixed, counts):
         Clipping limit, and `clipped_width` of it.
     room, fixed : float32 (m,), int32 (m,)
         Working space.
-    counts : int64 (3, BINS + 2)
+    counts, sums : int64 (BINS + 2,), (3, BINS + 1)
         Working space.
 
     Returns
@@ -111,11 +112,12 @@ def clipped_level(values, n, kappa, shrink, room, fixed, counts):
     scale = np.float32((BINS << FINE) / (2.0 * HALF_RANGE * width))
     _to_fixed(values[:n], base, scale, fixed)
     _count(fixed[:n], counts)
-    low, high = _clip_histogram(counts, kappa, shrink)
+    running_sums(counts[1:-1], sums)
+    low, high = _clip_histogram(sums, kappa, shrink)
 
-    number = counts[0]
+    number = sums[0]
     used = number[high] - number[low]
-    middle = _bin_of(number, low, high, used // 2 + 1)
+    middle = bin_of(number, low, high, used // 2 + 1)
     before = number[middle] - number[low]
     total, square = _sum_between(fixed[:n], low << FINE, high << FINE)
     near = uintp(0)
@@ -147,19 +149,9 @@ def _first_guess(values, n, room):
     """Median and lower standard deviation of some 30 values; 0 only where all `n` are equal."""
     stride = max(1, n // 31)
     m = (n - 1) // stride + 1
-    some = room[:m]
     for i in range(m):
-        some[i] = values[i * stride]
-    center, lower = 0.0, 0.0
-    for i in range(m):  # ranks by comparing all with all: in lanes that is faster than sorting
-        smaller, same = np.int32(0), np.int32(0)
-        for k in range(m):
-            smaller += np.int32(some[k] < some[i])
-            same += np.int32(some[k] == some[i])
-        if smaller <= m // 2 < smaller + same:
-            center = float(some[i])
-        if smaller <= int(0.1587 * m) < smaller + same:
-            lower = float(some[i])
+        room[i] = values[i * stride]
+    center, lower = two_ranks(room, m, m // 2, int(0.1587 * m))
     width = center - lower
     if width <= 0.0:
         width = mean_std(values, n)[1]
@@ -178,18 +170,10 @@ def _to_fixed(values, base, scale, fixed):
 
 @njit(cache=True, nogil=True)
 def _count(fixed, counts):
-    """Values below each bin: their number, and the sums of the bins' numbers and of their squares."""
-    number, first, second = counts[0], counts[1], counts[2]
-    number[:] = 0
+    """Histogram of the values; its first and last place hold those beyond the bins."""
+    counts[:] = 0
     for i in range(len(fixed)):
-        number[uintp((fixed[i] >> FINE) + 1)] += 1
-    below, ones, squares = 0, 0, 0
-    for k in range(BINS + 1):  # the first number counts what lies below all bins: it is left out
-        here = number[k + 1]
-        number[k], first[k], second[k] = below, ones, squares
-        below += here
-        ones += here * k
-        squares += here * k * k
+        counts[uintp((fixed[i] >> FINE) + 1)] += 1
 
 
 @njit(cache=True, nogil=True)
@@ -205,9 +189,9 @@ def _sum_between(fixed, low, high):
 
 
 @njit(cache=True, nogil=True)
-def _clip_histogram(counts, kappa, shrink):
+def _clip_histogram(sums, kappa, shrink):
     """Range of bins that survives iterated clipping about the median."""
-    number, first, second = counts[0], counts[1], counts[2]
+    number, first, second = sums[0], sums[1], sums[2]
     low, high = 0, BINS
     for step in range(20):
         total = number[high] - number[low]
@@ -226,21 +210,8 @@ def _clip_histogram(counts, kappa, shrink):
 
 
 @njit(cache=True, nogil=True)
-def _bin_of(number, low, high, target):
-    """The bin in which the count from `low` on reaches `target`."""
-    left, right = low, high - 1
-    while left < right:
-        half = (left + right) // 2
-        if number[half + 1] - number[low] >= target:
-            right = half
-        else:
-            left = half + 1
-    return left
-
-
-@njit(cache=True, nogil=True)
 def _quantile(number, low, high, target):
-    k = _bin_of(number, low, high, target)
+    k = bin_of(number, low, high, target)
     return k + (target - (number[k] - number[low])) / max(number[k + 1] - number[k], 1)
 
 

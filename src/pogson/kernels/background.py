@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, uintp
 
-from pogson.kernels.stats import clipped_median, quickselect
+from pogson.kernels.stats import bin_of, clipped_median, running_sums, two_ranks
 
 BINS = 128  # of a box's histogram
 HALF_WINDOW = 5.0  # half width of the histogram in first-guess sigma
@@ -43,7 +43,8 @@ def box_statistics(data, mask, hidden, bad, n_rows, n_columns, kappa, least):
     level = np.empty((n_rows, n_columns), np.float32)
     noise = np.empty((n_rows, n_columns), np.float32)
     scratch = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.float32)
-    counts = np.empty(BINS, np.int64)
+    places, counts = np.empty(nx // n_columns + 1, np.int32), np.empty(BINS + 2, np.int64)
+    sums = np.empty((3, BINS + 1), np.int64)
     for r in range(n_rows):
         y0, y1 = r * ny // n_rows, (r + 1) * ny // n_rows
         for c in range(n_columns):
@@ -54,15 +55,16 @@ def box_statistics(data, mask, hidden, bad, n_rows, n_columns, kappa, least):
             n = _gather(data, mask, hidden, bad, y0, y1, x0, x1, stride, scratch)
             center, sigma = 0.0, 0.0
             if stride > 1 and n >= FIRST_GUESS // 3:
-                center = float(quickselect(scratch, 0, n, n // 2))
-                sigma = center - float(quickselect(scratch, 0, n // 2 + 1, int(0.1587 * n)))
+                center, sigma = two_ranks(scratch, n, n // 2, int(0.1587 * n))
+                sigma = center - sigma
             if sigma > 0.0:
                 step = 2 if size >= 2 * DENSE else 1
                 low, width = center - HALF_WINDOW * sigma, 2.0 * HALF_WINDOW * sigma / BINS
-                seen = _count(data, mask, hidden, bad, y0, y1, x0, x1, step, low, width, counts)
+                seen = _count(data, mask, hidden, bad, y0, y1, x0, x1, step, low, width, places, counts)
                 if seen < least * size / step:
                     continue
-                mean, middle, sigma = _clip_histogram(counts, kappa)
+                running_sums(counts[:BINS], sums)
+                mean, middle, sigma = _clip_histogram(sums, kappa)
                 mean, middle, sigma = low + width * mean, low + width * middle, width * sigma
             else:
                 # a small box, one with few usable pixels, or one of equal values: no histogram
@@ -95,45 +97,48 @@ def _gather(data, mask, hidden, bad, y0, y1, x0, x1, stride, values):
 
 
 @njit(cache=True, nogil=True)
-def _count(data, mask, hidden, bad, y0, y1, x0, x1, step, low, width, counts):
-    """Histogram of a box's usable pixels; return how many there were, inside its range or not."""
+def _count(data, mask, hidden, bad, y0, y1, x0, x1, step, low, width, places, counts):
+    """Histogram of a box's usable pixels; return how many there were, inside its range or not.
+
+    Two places more than the histogram has bins hold the pixels beyond it, and those not usable.
+    """
     counts[:] = 0
-    seen = 0
-    hide = hidden.shape[0] > 0
-    scale = np.float32(1.0 / width)
-    start = np.float32(low)
+    scale, start, bits = np.float32(1.0 / width), np.float32(low), np.uint16(bad)
+    beyond, out = np.float32(BINS), np.int32(BINS + 1)
+    columns = uintp(x1 - x0)  # unsigned indices cannot count from the end: the loops run in lanes
     for y in range(y0, y1):
-        values, bits = data[y, x0:x1], mask[y, x0:x1]
-        for x in range(y % step, len(values), step):
-            if (bits[x] & bad) == 0 and not (hide and hidden[y, x0 + x]):
-                place = (values[x] - start) * scale
-                seen += 1
-                if place >= np.float32(0.0) and place < np.float32(BINS):
-                    counts[np.uint32(place)] += 1
+        j, first = uintp(y), uintp(x0)
+        for x in range(columns):
+            place = (data[j, first + x] - start) * scale
+            place = place if (place >= np.float32(0.0)) & (place < beyond) else beyond
+            places[x] = np.int32(place) if (mask[j, first + x] & bits) == np.uint16(0) else out
+        if hidden.shape[0] > 0:
+            for x in range(columns):
+                places[x] = out if hidden[j, first + x] else places[x]
+        for x in range(uintp(y % step), columns, uintp(step)):
+            counts[uintp(places[x])] += 1
+    seen = counts[BINS]
+    for i in range(BINS):
+        seen += counts[i]
     return seen
 
 
 @njit(cache=True, nogil=True)
-def _clip_histogram(counts, kappa):
+def _clip_histogram(sums, kappa):
     """Mean, median and standard deviation, in bins, after iterated clipping about the median."""
-    low, high = 0, len(counts)
+    number, first, second = sums[0], sums[1], sums[2]
+    low, high = 0, BINS
     mean, middle, sigma = math.nan, math.nan, 0.0
     for _ in range(20):
-        n, total, square = 0, 0.0, 0.0
-        for i in range(low, high):
-            n += counts[i]
-            total += counts[i] * (i + 0.5)
-            square += counts[i] * (i + 0.5) ** 2
+        n = number[high] - number[low]
         if n < 2:
             break
-        mean = total / n
-        before, i = 0, low
-        while before + counts[i] < 0.5 * n:
-            before += counts[i]
-            i += 1
-        middle = i + (0.5 * n - before) / max(counts[i], 1)
+        total, square = first[high] - first[low], second[high] - second[low]
+        i = bin_of(number, low, high, 0.5 * n)
+        middle = i + (0.5 * n - (number[i] - number[low])) / (number[i + 1] - number[i])
+        mean = total / n + 0.5
         # 1/12: a bin is as wide as the unit; the cut takes the tails of clean noise, too
-        variance = max(square / n - mean * mean - 1.0 / 12.0, 0.0)
+        variance = max(square / n - (total / n) ** 2 - 1.0 / 12.0, 0.0)
         reach = min(middle - low, high - middle)
         sigma = _uncut(math.sqrt(variance), reach)
         new_low = max(low, math.floor(middle - kappa * sigma))

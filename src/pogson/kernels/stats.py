@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from numba import njit
 
 
@@ -42,6 +43,58 @@ def quickselect(values, low, high, k):
         else:
             break
     return values[k]
+
+
+@njit(cache=True, nogil=True)
+def two_ranks(values, n, first, second):
+    """The values that would stand at two indices if the first `n` values were sorted.
+
+    All are compared with all, in lanes: for up to some hundred values that is faster than sorting.
+    """
+    some = values[:n]
+    one, other = some[0], some[0]
+    for i in range(n):
+        smaller, same = np.int32(0), np.int32(0)
+        for k in range(n):
+            smaller += np.int32(some[k] < some[i])
+            same += np.int32(some[k] == some[i])
+        if smaller <= first < smaller + same:
+            one = some[i]
+        if smaller <= second < smaller + same:
+            other = some[i]
+    return float(one), float(other)
+
+
+@njit(cache=True, nogil=True)
+def running_sums(counts, sums):
+    """Sums over the bins of a histogram below each bin, so that a range of bins costs one difference.
+
+    Parameters
+    ----------
+    counts : int64 (m,)
+        Values in each bin.
+    sums : int64 (3, m + 1)
+        Written: number of values, sum of their bins' indices, and of the squares of these.
+    """
+    number, first, second = sums[0], sums[1], sums[2]
+    number[0] = first[0] = second[0] = 0
+    for k in range(len(counts)):
+        number[k + 1] = number[k] + counts[k]
+        first[k + 1] = first[k] + counts[k] * k
+        second[k + 1] = second[k] + counts[k] * k * k
+
+
+@njit(cache=True, nogil=True)
+def bin_of(number, low, high, target):
+    """The first bin in which the count from `low` on reaches `target`; `number` from `running_sums`."""
+    left, right = low, high - 1
+    while left < right:
+        half = (left + right) // 2
+        if number[half + 1] - number[low] >= target:
+            right = half
+        else:
+            left = half + 1
+    return left
 
 
 @njit(cache=True, nogil=True)
