@@ -164,37 +164,41 @@ def _uncut(sigma, reach):
 
 
 @njit(cache=True, nogil=True)
-def mesh_row(mesh, y, ny, row):
-    """Fill `row`, float32 (nx,), with row `y` of the map of `ny` rows that `mesh` stands for.
+def mesh_columns(mesh, nx):
+    """The rows of a mesh, drawn out to `nx` columns: float32 (n_rows, nx).
 
     Straight lines between the centres of the boxes, carried on beyond the outermost ones.
     """
     n_rows, n_columns = mesh.shape
-    nx = len(row)
+    drawn = np.empty((n_rows, nx), np.float32)
+    for x in range(nx):
+        u = (x + 0.5) * n_columns / nx - 0.5
+        c = max(0, min(math.floor(u), n_columns - 2))
+        s = u - c if n_columns > 1 else 0.0
+        right = min(c + 1, n_columns - 1)
+        for r in range(n_rows):
+            drawn[r, x] = (1.0 - s) * mesh[r, c] + s * mesh[r, right]
+    return drawn
+
+
+@njit(cache=True, nogil=True)
+def mesh_row(drawn, y, ny, row):
+    """Fill `row`, float32 (nx,), with row `y` of a map of `ny` rows; `drawn` is from `mesh_columns`."""
+    n_rows = len(drawn)
     v = (y + 0.5) * n_rows / ny - 0.5
     r = max(0, min(math.floor(v), n_rows - 2))
-    t = v - r if n_rows > 1 else 0.0
-    below = min(r + 1, n_rows - 1)
-    if n_columns == 1:
-        row[:] = (1.0 - t) * mesh[r, 0] + t * mesh[below, 0]
-        return
-    stop = 0
-    for c in range(n_columns - 1):
-        left = (1.0 - t) * mesh[r, c] + t * mesh[below, c]
-        slope = ((1.0 - t) * mesh[r, c + 1] + t * mesh[below, c + 1] - left) * n_columns / nx
-        base = np.float32(left + slope * (0.5 - (c + 0.5) * nx / n_columns))
-        rise = np.float32(slope)
-        start, stop = stop, math.ceil((c + 1.5) * nx / n_columns - 0.5) if c < n_columns - 2 else nx
-        for x in range(start, stop):
-            row[x] = base + rise * np.float32(x)
+    t = np.float32(v - r if n_rows > 1 else 0.0)
+    above, below = drawn[r], drawn[min(r + 1, n_rows - 1)]
+    for x in range(len(row)):
+        row[x] = above[x] + t * (below[x] - above[x])
 
 
 @njit(cache=True, nogil=True)
 def expand_mesh(mesh, ny, nx):
     """The full map, float32 (ny, nx), of a mesh, float32 (n_rows, n_columns)."""
-    full = np.empty((ny, nx), np.float32)
+    full, drawn = np.empty((ny, nx), np.float32), mesh_columns(mesh, nx)
     for y in range(ny):
-        mesh_row(mesh, y, ny, full[y])
+        mesh_row(drawn, y, ny, full[y])
     return full
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from pogson.kernels.background import mesh_row
+from pogson.kernels.background import mesh_columns, mesh_row
 
 
 @njit(cache=True, nogil=True)
@@ -41,36 +41,35 @@ def lowered_gaussian(data, mask, blank, sky, profile):
         square += profile[k] * profile[k]
     mean = total**2 / size**2
     norm = square**2 - mean * mean * size**2
-    column = np.empty(size, np.float32)
+    across = np.empty(size, np.float32)
     for k in range(size):
-        column[k] = profile[k] / norm
+        across[k] = profile[k] / norm
     lower = np.float32(mean / norm)
 
     height = np.empty((ny, nx), np.float32)
-    line = np.zeros(nx + 2 * half, np.float32)
-    level = np.empty(nx, np.float32)
-    weighted = np.zeros((size, nx), np.float32)  # the last rows, after the pass along x
-    summed = np.zeros((size, nx), np.float32)
+    level, drawn = np.empty(nx, np.float32), mesh_columns(sky, nx)
+    lines = np.zeros((size, nx + 2 * half), np.float32)  # the last rows, with sky on both sides
+    weighted, summed = np.empty(nx + 2 * half, np.float32), np.empty(nx + 2 * half, np.float32)
     for y in range(ny + half):
-        here = y % size
-        weighted[here, :] = 0.0
-        summed[here, :] = 0.0
         if y < ny:
-            mesh_row(sky, y, ny, level)
-            _fill(line[half : half + nx], data[y], mask[y], np.uint16(blank), level)
-            _along_x(line, profile, weighted[here], summed[here])
-        if y >= half:
-            out = height[y - half]
-            out[:] = 0.0
-            for k in range(size):
-                # rows that lie before the first one are still zero
-                _add_row(
-                    out,
-                    column[k],
-                    weighted[(y - 2 * half + k) % size],
-                    lower,
-                    summed[(y - 2 * half + k) % size],
-                )
+            mesh_row(drawn, y, ny, level)
+            _fill(lines[y % size, half : half + nx], data[y], mask[y], np.uint16(blank), level)
+        else:
+            lines[y % size, :] = 0.0
+        row = y - half
+        if row < 0:
+            continue
+        _begin_column(lines[row % size], profile[half], weighted, summed)
+        for k in range(half):
+            # rows that lie before the first one are still zero
+            above, below = lines[(row - half + k) % size], lines[(row + half - k) % size]
+            _add_to_column(above, below, profile[k], weighted, summed)
+        _begin_row(weighted[half:], summed[half:], across[half], lower, height[row])
+        for k in range(half):
+            right = 2 * half - k
+            _add_to_row(
+                weighted[k:], weighted[right:], summed[k:], summed[right:], across[k], lower, height[row]
+            )
     return height
 
 
@@ -84,17 +83,31 @@ def _fill(line, data, mask, blank, level):
         line[x] = value if (mask[x] & blank) == np.uint16(0) else zero
 
 
-@njit(cache=True, nogil=True)
-def _along_x(line, profile, weighted, summed):
-    for k in range(len(profile)):
-        g = profile[k]
-        for x in range(len(weighted)):
-            value = line[x + k]
-            weighted[x] += g * value
-            summed[x] += value
+# The filter is symmetric: what lies equally far on both sides is added first, and weighted once.
 
 
 @njit(cache=True, nogil=True)
-def _add_row(out, g, weighted, lower, summed):
+def _begin_column(line, g, weighted, summed):
+    for x in range(len(line)):
+        weighted[x] = g * line[x]
+        summed[x] = line[x]
+
+
+@njit(cache=True, nogil=True)
+def _add_to_column(above, below, g, weighted, summed):
+    for x in range(len(above)):
+        both = above[x] + below[x]
+        weighted[x] += g * both
+        summed[x] += both
+
+
+@njit(cache=True, nogil=True)
+def _begin_row(weighted, summed, g, lower, out):
     for x in range(len(out)):
-        out[x] += g * weighted[x] - lower * summed[x]
+        out[x] = g * weighted[x] - lower * summed[x]
+
+
+@njit(cache=True, nogil=True)
+def _add_to_row(left, right, sum_left, sum_right, g, lower, out):
+    for x in range(len(out)):
+        out[x] += g * (left[x] + right[x]) - lower * (sum_left[x] + sum_right[x])

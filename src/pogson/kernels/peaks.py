@@ -5,9 +5,9 @@ import math
 import numpy as np
 from numba import njit
 
-from pogson.kernels.background import mesh_row
+from pogson.kernels.background import mesh_columns, mesh_row
 
-BLOCK = 32
+WORD = 8  # marks that are looked at together
 
 
 @njit(cache=True, nogil=True)
@@ -34,42 +34,52 @@ def find_peaks(height, noise, factor, reach):
     ny, nx = height.shape
     xs, ys = np.empty(256, np.int64), np.empty(256, np.int64)
     n = 0
-    floor = np.empty(nx, np.float32)
+    floor, drawn = np.empty(nx, np.float32), mesh_columns(noise, nx)
     least = np.float32(math.inf)
     for r in range(noise.shape[0]):
         for c in range(noise.shape[1]):
             least = min(least, np.float32(0.5) * noise[r, c])
+    marks, columns = np.zeros((nx // WORD + 1) * WORD, np.uint8), np.empty(nx, np.int64)
     for y in range(1, ny - 1):
-        mesh_row(noise, y, ny, floor)
-        before, row, after = height[y - 1], height[y], height[y + 1]
-        for x in range(nx):
-            # a line carried on beyond the last box must not end below zero
-            floor[x] = np.float32(factor) * max(floor[x], least)
-        for start in range(0, nx, BLOCK):
-            stop = min(start + BLOCK, nx)
-            if not _any_above(row[start:stop], floor[start:stop]):
-                continue
-            for x in range(start, stop):
-                value = row[x]
-                if not value > floor[x] or x == 0 or x == nx - 1:
-                    continue
-                # most pixels fail beside their nearest neighbours: no call for them
-                if row[x - 1] >= value or row[x + 1] > value or before[x] >= value or after[x] > value:
-                    continue
-                if _is_highest(height, y, x, reach):
-                    if n == len(xs):
-                        xs, ys = _longer(xs), _longer(ys)
-                    xs[n], ys[n] = x, y
-                    n += 1
+        mesh_row(drawn, y, ny, floor)
+        row = height[y]
+        _mark(
+            row[1:-1], row[:-2], row[2:], height[y - 1, 1:-1], height[y + 1, 1:-1], floor[1:-1], least,
+            np.float32(factor), marks[1:],
+        )  # fmt: skip
+        for k in range(_marked(marks, columns)):
+            if _is_highest(height, y, columns[k], reach):
+                if n == len(xs):
+                    xs, ys = _longer(xs), _longer(ys)
+                xs[n], ys[n] = columns[k], y
+                n += 1
     return xs[:n], ys[:n]
 
 
 @njit(cache=True, nogil=True)
-def _any_above(values, floor):
-    count = np.int32(0)
-    for i in range(len(values)):
-        count += np.int32(values[i] > floor[i])
-    return count > 0
+def _marked(marks, columns):
+    """Write down where the marks are; return how many there are."""
+    n = 0
+    words = marks.view(np.uint64)
+    for word in range(len(words)):
+        if words[word] != 0:
+            for x in range(word * WORD, (word + 1) * WORD):
+                if marks[x]:
+                    columns[n] = x
+                    n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _mark(row, left, right, before, after, floor, least, factor, marks):
+    """Mark the pixels that rise above the floor and above their nearest neighbours."""
+    # Shifted views and no branch: the loop runs on many pixels at once.
+    for x in range(len(row)):
+        value = row[x]
+        # a line carried on beyond the last box must not end below zero
+        limit = factor * (floor[x] if floor[x] > least else least)
+        highest = (value > left[x]) & (value >= right[x]) & (value > before[x]) & (value >= after[x])
+        marks[x] = np.uint8((value > limit) & highest)
 
 
 @njit(cache=True, nogil=True)
