@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from pogson.core.columns import FRAMES, PHOTOMETRY, ZEROPOINTS
 from pogson.core.frame import Frame
 from pogson.core.psf import PSF
-from pogson.plots.budget import plot_budget, plot_noise, repeatability
+from pogson.plots.budget import plot_budget, plot_repeats
 from pogson.plots.camera import plot_transfer
 from pogson.plots.diagram import plot_diagram, plot_magnitudes
 from pogson.plots.image import COMPASS, plot_image, plot_master
@@ -19,6 +19,7 @@ from pogson.plots.profile import plot_growth, plot_profile
 from pogson.plots.style import band_style, bands_in_order, new_figure, numbers, to_png
 from pogson.plots.truth import plot_pulls, plot_recovery
 from pogson.plots.zeropoint import plot_zero_point
+from pogson.steps.inspect.repeats import compare_repeats
 
 
 def axes(n=1):
@@ -40,7 +41,7 @@ def single(night):
         "profile": lambda ax: plot_profile(*night.profile, ax, psf=night.psf, aperture=5.0, annulus=(12, 20)),
         "growth": lambda ax: plot_growth(*night.growth[:2], ax, err=night.growth[2], aperture=5.0),
         "budget": lambda ax: plot_budget(night.photometry[night.photometry["band"] == "g"], ax),
-        "noise": lambda ax: plot_noise(night.photometry, ax),
+        "noise": lambda ax: plot_repeats(compare_repeats(night.photometry), ax),
         "transfer": lambda ax: plot_transfer(*night.transfer, ax, gain=1.31, read_noise=7.8),
         "recovery": lambda ax: plot_recovery(*night.truth["g"], ax, band="g"),
         "pulls": lambda ax: plot_pulls({"g": np.linspace(-2, 2, 50)}, ax),
@@ -112,7 +113,9 @@ def test_empty_input_is_said_and_does_not_fail():
     empty = Table(dict.fromkeys(("mag", "color", "x", "y", "residual", "used", "reason"), none))
     assert "no stars" in texts(plot_magnitudes(Table({"mag_g": none}), axes()))
     assert "no stars" in texts(plot_budget(PHOTOMETRY.empty(), axes()))
-    assert "no star was measured three times" in texts(plot_noise(PHOTOMETRY.empty(), axes()))
+    assert "no star was measured three times" in texts(
+        plot_repeats(compare_repeats(PHOTOMETRY.empty()), axes())
+    )
     assert "no pairs of flats" in texts(plot_transfer(none, none, axes()))
     assert "no stars" in texts(plot_profile(none, none, axes()))
     assert "no stars" in texts(plot_growth(none, none, axes()))
@@ -151,7 +154,7 @@ def test_nan_everywhere_is_drawn_as_nothing(night):
         PICTURES["zeropoint_{band}.png"](spoil(night.residuals)),
         PICTURES["frames.png"](frames, zero_points=spoil(night.zero_points)),
         PICTURES["budget_{band}.png"](spoil(night.photometry)),
-        PICTURES["noise.png"](spoil(night.photometry)),
+        PICTURES["noise.png"](compare_repeats(spoil(night.photometry))),
         PICTURES["profile.png"](bad, bad, psf=PSF("moffat", np.nan)),
         PICTURES["growth.png"](bad, bad),
         PICTURES["camera.png"](bad, bad),
@@ -235,20 +238,11 @@ def test_stars_left_out_of_a_zero_point_are_named_by_reason(night):
     assert low == -high
 
 
-def test_honest_errors_give_a_scatter_ratio_of_one(night):
-    g = night.photometry[night.photometry["band"] == "g"]
-    _, scatter, expected, n = repeatability(g)
-    bright = expected < 0.3
-    assert np.all(n[bright] == 5)
-    chi2 = np.mean((scatter[bright] / expected[bright]) ** 2)
-    assert chi2 == pytest.approx(1.0, abs=4 * np.sqrt(2 / (4 * bright.sum())))
-
-
 def test_errors_half_as_large_as_the_truth_are_seen_as_two(night):
     wrong = night.photometry.copy()
     wrong["flux_err"] = wrong["flux_err"] / 2
     wrong["mag_err"] = wrong["mag_err"] / 2
-    label = plot_noise(wrong, axes()).get_legend_handles_labels()[1][0]
+    label = plot_repeats(compare_repeats(wrong), axes()).get_legend_handles_labels()[1][0]
     assert float(label.split("median ")[1].split()[0]) == pytest.approx(2.0, abs=0.15)
 
 

@@ -69,7 +69,7 @@ def test_the_sky_is_brighter_towards_the_moon():
     assert night.conditions.sky[0] / dark == pytest.approx(1 + light * 10 ** (0.4 * 20.5), rel=1e-6)
 
 
-def test_twilight_fades_as_at_paranal_and_ends():
+def test_twilight_fades_along_its_parabola_and_ends():
     recipe = Recipe()
     jd = 2460473.0 + np.arange(0.2, 0.55, 1e-4)
     depth = -sun_altitude(jd, site_of(recipe))

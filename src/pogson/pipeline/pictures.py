@@ -33,6 +33,7 @@ from pogson.plots.products import (
 from pogson.plots.style import to_png
 from pogson.steps.calibrate.camera import Camera
 from pogson.steps.detect.shape import measure_profile
+from pogson.steps.inspect.repeats import compare_repeats
 
 #: bands from blue to red: a colour is the bluer minus the redder one
 BLUE_TO_RED = ["u", "U", "B", "BP", "TB", "g", "V", "G", "TG", "r", "R", "RP", "TR", "i", "I", "z", "y"]
@@ -143,15 +144,19 @@ def draw_stars(
 
 def draw_errors(photometry: Table, bands: Sequence[str]) -> Drawn:
     """Error terms against magnitude; scatter of repeated measurements over the expected error."""
+    repeats = compare_repeats(photometry)
     for band in bands:
-        rows = photometry[np.asarray(photometry["band"], str) == band]
+        rows, again = (t[np.asarray(t["band"], str) == band] for t in (photometry, repeats))
         caption = "Median error of each term; points: the scatter that repeated measurements really show."
-        png = to_png(figure_budget(rows, band=band))
+        png = to_png(figure_budget(rows, band=band, repeats=again))
         yield f"budget_{band or 'none'}.png", Picture("Error budget", f"Band {band}", caption, png)
-    caption = "Observed scatter over expected error: 1 where the error bars are right."
+    caption = (
+        "Observed scatter over expected error, the frames' zero points taken out: 1 where errors are right. "
+        "Neighbours' light comes and goes with the seeing; what is above 1 without them no term explains."
+    )
     yield (
         "noise.png",
-        Picture("Error budget", "Are the errors right?", caption, to_png(figure_noise(photometry))),
+        Picture("Error budget", "Are the errors right?", caption, to_png(figure_noise(repeats))),
     )
 
 

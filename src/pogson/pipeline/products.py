@@ -28,6 +28,7 @@ DRAWN = ("star", "band", "flux", "flux_err", "mag", "mag_err", "flags")
 
 #: frames of which parts differ by more than this fraction of the light are shown
 UNEVEN = 0.1
+BLURRED = {"focus", "trailed"}
 
 #: further columns of frames.ecsv: name -> (unit, description)
 MORE: dict[str, tuple[str, str]] = {
@@ -127,7 +128,9 @@ def frames_table(
     for name, (unit, about) in MORE.items():
         table[name].unit = unit or None
         table[name].description = about
-    uneven = {path: one.transparency for path, one in covered.items() if one.patchiness > UNEVEN}
+    # a blurred or trailed star loses light from its aperture
+    shapes = {row["path"] for row in rows if BLURRED & set(row.get("reason_codes", "").split(", "))}
+    uneven = {p: c.transparency for p, c in covered.items() if c.patchiness > UNEVEN and p not in shapes}
     if uneven:
         table.meta["transparency_maps"] = {path: np.round(m, 3).tolist() for path, m in uneven.items()}
     return table
@@ -234,6 +237,8 @@ def photometry_sample(tables: Sequence[Rows], *, most: int = SAMPLE_ROWS) -> Tab
         return PHOTOMETRY.empty()
     names = [name for name in chosen[0].colnames if name in DRAWN or name.startswith("err_")]
     columns: dict[str, Any] = {name: np.concatenate([t[name] for t in chosen]) for name in names}
+    # which frame it is matters, not its name
+    columns["frame"] = np.repeat(np.arange(len(chosen)), [len(t) for t in chosen])
     return PHOTOMETRY.describe(Table(columns, copy=False))
 
 

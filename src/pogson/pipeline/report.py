@@ -71,8 +71,8 @@ class ReportData:
         What was observed: target, night, telescope.
     labels : lines of text
         What a reader must know before using a number, such as "errors are empirical: gain unknown".
-    frames, zero_points, stars : Table
-        FRAMES, ZEROPOINTS and the table of stars.
+    frames, zero_points, stars, repeats : Table
+        FRAMES, ZEROPOINTS, the table of stars, and how well their measurements agree.
     masters, camera, pictures
         In the order in which they are shown; pictures name their section.
     settings : mapping
@@ -98,6 +98,7 @@ class ReportData:
     pictures: Sequence[Picture] = ()
     zero_points: Table = field(default_factory=ZEROPOINTS.empty)
     stars: Table = field(default_factory=Table)
+    repeats: Table = field(default_factory=Table)
     settings: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     provenance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     inputs: Sequence[Mapping[str, Any]] = ()
@@ -200,6 +201,17 @@ def _zero_points(report: ReportData) -> str:
     return html_table(report.zero_points, report.zero_points.colnames)
 
 
+def _errors(report: ReportData) -> str:
+    if len(report.repeats) == 0:
+        return ""
+    note = (
+        "<p>Chi-square (per degree of freedom) of the stars' measurements about their means, once the zero "
+        "points of the frames are taken out: 1 where the errors explain the scatter. <i>missing</i> is what "
+        "must be added to them in quadrature: red noise, such as flats, the stars' shape, neighbours.</p>"
+    )
+    return note + html_table(report.repeats, report.repeats.colnames)
+
+
 def _stars(report: ReportData) -> str:
     n = len(report.stars)
     if n == 0:
@@ -271,7 +283,7 @@ SECTIONS: dict[str, Callable[[ReportData], str]] = {
     "Camera": _camera,
     "Detection": _pictures_only,
     "PSF and growth": _pictures_only,
-    "Error budget": _pictures_only,
+    "Error budget": _errors,
     "Zero points": _zero_points,
     "Diagram": _pictures_only,
     "Light curves": _pictures_only,

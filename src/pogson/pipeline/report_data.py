@@ -14,10 +14,12 @@ from pogson.core.frame import Master
 from pogson.pipeline.calibrated import Calibrated
 from pogson.pipeline.coordinates import Located
 from pogson.pipeline.night import Night
+from pogson.pipeline.products import photometry_sample
 from pogson.pipeline.reduce import Reduced
 from pogson.pipeline.report import CameraLine, MasterLine, Picture, ReportData
 from pogson.pipeline.summary import label_lines
 from pogson.steps.calibrate.camera import Camera
+from pogson.steps.inspect.repeats import compare_repeats, summarize_repeats
 
 
 def collect_report(
@@ -52,6 +54,7 @@ def collect_report(
         pictures=list(drawn.values()),
         zero_points=_by_name(done.zero_points, "frame"),
         stars=_few_columns(done.stars),
+        repeats=_repeats(done),
         settings=provenance["settings"],
         provenance={"versions": provenance["versions"], "seconds": provenance["seconds"]},
         inputs=provenance["inputs"],
@@ -73,6 +76,17 @@ def _by_name(table: Table, column: str) -> Table:
     shown = table.copy()
     shown[column] = [Path(str(path)).name for path in table[column]]
     return shown
+
+
+def _repeats(done: Calibrated) -> Table:
+    """Agreement of the stars' measurements in accepted frames, in digits that can be read."""
+    accepted = [t for t in done.photometry if t.meta["exposure"].path in done.accepted_paths]
+    table = summarize_repeats(compare_repeats(photometry_sample(accepted)))
+    for name in ("expected", "scatter", "missing"):
+        table[name] = np.round(np.asarray(table[name], float), 4)
+    for name in ("chi2", "chi2_err"):
+        table[name] = np.round(np.asarray(table[name], float), 2)
+    return table
 
 
 def _few_columns(stars: Table) -> Table:

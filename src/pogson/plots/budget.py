@@ -44,16 +44,17 @@ TERMS = (
 )
 
 
-def plot_budget(photometry: Table, ax: Axes) -> Axes:
+def plot_budget(photometry: Table, ax: Axes, *, repeats: Table | None = None) -> Axes:
     """Median error of every term against magnitude, their sum, and the scatter that was observed.
 
     Parameters
     ----------
     photometry : Table
-        PHOTOMETRY of one band. Spoiled measurements are left out. The observed scatter needs stars
-        with at least three measurements.
+        PHOTOMETRY of one band. Spoiled measurements are left out.
     ax : Axes
         Drawn on, and returned.
+    repeats : Table, optional
+        mag, n, scatter, expected of each star of the band; those measured three times are shown.
     """
     ax.set_xlabel("magnitude [mag]")
     ax.set_ylabel("error [mag]")
@@ -69,15 +70,15 @@ def plot_budget(photometry: Table, ax: Axes) -> Axes:
         if term.size and term.max() > 1e-3 * total.max(initial=0.0):
             ax.plot(x_term, np.where(term > 0, term, np.nan), color=ink, linestyle=dashes, label=label)
     ax.plot(x, total, color=INK, linewidth=2.4, label="all terms together")
-    mean, scatter, expected, n = repeatability(photometry)
-    seen = (n >= 3) & (scatter > 0) & (expected < FAINTEST)
+    seen = _seen(repeats) if repeats is not None else np.zeros(0, bool)
+    mean, scatter = (numbers(repeats, n)[seen] if seen.any() else np.empty(0) for n in ("mag", "scatter"))
     if seen.any():
         ax.scatter(
-            mean[seen], scatter[seen], s=7, color=INK, alpha=0.3, linewidths=0,
+            mean, scatter, s=7, color=INK, alpha=0.3, linewidths=0,
             label=f"observed scatter ({int(seen.sum())} stars)", zorder=1,
         )  # fmt: skip
     ax.set_yscale("log")
-    top = max(total.max(initial=0.0), float(np.percentile(scatter[seen], 98)) if seen.any() else 0.0)
+    top = max(total.max(initial=0.0), float(np.percentile(scatter, 98)) if seen.any() else 0.0)
     floor = total.min(initial=0.01)
     ax.set_ylim(floor / 12, 2 * top or 1.0)
     _plain_log(ax)
@@ -85,34 +86,44 @@ def plot_budget(photometry: Table, ax: Axes) -> Axes:
     return ax
 
 
-def plot_noise(photometry: Table, ax: Axes) -> Axes:
+def plot_repeats(repeats: Table, ax: Axes) -> Axes:
     """Scatter of repeated measurements over the expected error, per star; 1 is an honest error bar.
+
+    Stars without neighbours are filled and their medians joined; those with neighbours are open and dashed.
 
     Parameters
     ----------
-    photometry : Table
-        PHOTOMETRY, any bands. Needs stars measured at least three times in a band.
+    repeats : Table
+        band, star, n, mag, scatter, expected, alone. Needs stars measured at least three times.
     ax : Axes
         Drawn on, and returned.
     """
     ax.set_xlabel("magnitude [mag]")
     ax.set_ylabel("observed scatter / expected error")
-    bands = words(photometry, "band")
+    bands, alone = words(repeats, "band"), np.asarray(repeats["alone"], bool)
     drawn = []
     for i, band in enumerate(bands_in_order(bands)):
-        mean, scatter, expected, n = repeatability(photometry[np.array([b == band for b in bands])])
-        seen = (n >= 3) & (scatter > 0) & (expected > 0) & (expected < FAINTEST)
-        if not seen.any():
-            continue
-        mean, ratio, n = mean[seen], scatter[seen] / expected[seen], n[seen]
+        of_band = _seen(repeats) & np.array([b == band for b in bands])
         ink, marker = band_style(band, i)
-        ax.scatter(mean, ratio, s=8, color=ink, alpha=0.3, linewidths=0)
-        x, middle = binned(mean, ratio / _median_ratio(n), steps_of(mean, 1.0), least=5)
-        ax.plot(
-            x, middle, color=ink, marker=marker, markersize=6, markeredgecolor="white", linewidth=1.5,
-            label=f"{band}: median {np.median(ratio / _median_ratio(n)):.2f} ({seen.sum()} stars)",
-        )  # fmt: skip
-        drawn.append(ratio)
+        for kind, fill, dashes in ((alone, ink, "-"), (~alone, "white", ":")):
+            mine = of_band & kind
+            if not mine.any():
+                continue
+            mean, n = numbers(repeats, "mag")[mine], numbers(repeats, "n")[mine]
+            ratio = numbers(repeats, "scatter")[mine] / numbers(repeats, "expected")[mine]
+            if kind is alone:
+                ax.scatter(mean, ratio, s=8, color=ink, alpha=0.3, linewidths=0)
+            else:
+                ax.scatter(mean, ratio, s=8, facecolors="none", edgecolors=ink, alpha=0.15, linewidths=0.5)
+            x, middle = binned(mean, ratio / _median_ratio(n), steps_of(mean, 1.0), least=5)
+            whose = "without" if kind is alone else "with"
+            ax.plot(
+                x, middle, color=ink, marker=marker, markersize=6, linewidth=1.5, linestyle=dashes,
+                markerfacecolor=fill, markeredgecolor=ink if fill == "white" else "white",
+                label=f"{band} {whose} neighbours: "
+                f"median {np.median(ratio / _median_ratio(n)):.2f} ({mine.sum()} stars)",
+            )  # fmt: skip
+            drawn.append(ratio)
     if not drawn:
         return say_empty(ax, "no star was measured three times in a band")
     ax.axhspan(0.8, 1.25, color=PALE, linewidth=0, zorder=0)
@@ -122,33 +133,14 @@ def plot_noise(photometry: Table, ax: Axes) -> Axes:
     ax.set_ylim(10 ** min(low, -0.65), 10 ** max(high, 0.65))
     ax.set_yticks([0.25, 0.5, 1.0, 2.0, 4.0])
     _plain_log(ax)
-    add_legend(ax, loc="upper left")
+    add_legend(ax, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
     return ax
 
 
-def repeatability(photometry: Table) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-    """How well measurements of a star agree, in one band.
-
-    Means are of fluxes, not of magnitudes: at low signal a mean of magnitudes is biased.
-
-    Returns
-    -------
-    mean, scatter, expected, n
-        Per star: magnitude of the mean flux; standard deviation (n - 1) and rms expected error, both
-        relative to the mean flux and in magnitudes; number of clean measurements.
-    """
-    use = _clean(photometry)
-    mag, flux = numbers(photometry, "mag")[use], numbers(photometry, "flux")[use]
-    if mag.size == 0:
-        return (np.empty(0),) * 4
-    _, which, n = np.unique(numbers(photometry, "star")[use], return_inverse=True, return_counts=True)
-    zero = float(np.median(mag))
-    light = 10 ** (-0.4 * (mag - zero))  # flux with the transparency taken out
-    mean = np.bincount(which, light) / n
-    spread = np.bincount(which, (light - mean[which]) ** 2) / np.where(n > 1, n - 1, np.nan)
-    error = light / flux * numbers(photometry, "flux_err")[use]
-    expected = np.sqrt(np.bincount(which, error**2) / n)
-    return zero - 2.5 * np.log10(mean), MAG * np.sqrt(spread) / mean, MAG * expected / mean, n.astype(float)
+def _seen(repeats: Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Stars whose scatter and error say something."""
+    n, scatter, expected = (numbers(repeats, name) for name in ("n", "scatter", "expected"))
+    return np.asarray((n >= 3) & (scatter > 0) & (expected > 0) & (expected < FAINTEST))
 
 
 def _clean(photometry: Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from pogson.core.frame import Frame, Master
-from pogson.plots.budget import plot_budget, plot_noise
+from pogson.plots.budget import plot_budget, plot_repeats
 from pogson.plots.camera import plot_transfer
 from pogson.plots.diagram import plot_diagram, plot_magnitudes
 from pogson.plots.image import plot_image, plot_master
@@ -101,19 +101,19 @@ def figure_growth(radius: ArrayLike, enclosed: ArrayLike, **marks: Any) -> Figur
     return figure
 
 
-def figure_budget(photometry: Table, *, band: str = "") -> Figure:
+def figure_budget(photometry: Table, *, band: str = "", repeats: Table | None = None) -> Figure:
     """budget_<band>.png: see `plot_budget`."""
     figure = new_figure(8.6, 4.8)
-    plot_budget(photometry, figure.axes[0])
+    plot_budget(photometry, figure.axes[0], repeats=repeats)
     if band:
         figure.axes[0].set_xlabel(f"{band} magnitude [mag]")
     return figure
 
 
-def figure_noise(photometry: Table) -> Figure:
-    """noise.png: see `plot_noise`."""
-    figure = new_figure(7.6, 4.6)
-    plot_noise(photometry, figure.axes[0])
+def figure_noise(repeats: Table) -> Figure:
+    """noise.png: see `plot_repeats`."""
+    figure = new_figure(9.6, 4.6)
+    plot_repeats(repeats, figure.axes[0])
     return figure
 
 
