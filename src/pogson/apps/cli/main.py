@@ -6,6 +6,7 @@ Only the verb that is called is imported, so that `pogson --help` answers at onc
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import NoReturn
 
@@ -93,6 +94,9 @@ def pogson() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command `pogson`."""
+    # frames are worked on side by side: threads of linear algebra within each would only be in the way
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     run_command(pogson, arguments)
 
 
