@@ -82,3 +82,12 @@ def test_stars_without_a_position_are_left_out_and_ids_and_flags_pass():
     assert len(crossmatch([], [], cat)) == 0
     assert len(crossmatch([1.0], [1.0], CATALOG.empty())) == 0
     assert isinstance(found, Table)
+
+
+def test_the_first_of_three_candidates_is_not_the_nearest():
+    """Catalogue rows in the order of the file: the first is 3 arcsec away and 2 mag brighter."""
+    cat = catalog([10.0, 10.0, 10.0], [3.0 * ARCSEC, 0.1 * ARCSEC, 2.5 * ARCSEC], mag=[13.0, 15.0, 19.5])
+    inside = np.flatnonzero(np.abs(np.asarray(cat["dec"])) < 4.0 * ARCSEC)
+    assert inside[0] == 0
+    found = crossmatch([10.0], [0.0], cat)
+    assert list(found["row"]) == [1]

@@ -134,3 +134,18 @@ def test_the_ccd_equation_has_every_term():
     assert expected_noise(0.0, **base, sky_method="mean") < expected_noise(0.0, **base)
     for term in ({"dark": 9.0}, {"gain": 10.0}, {"flat_error": 0.01}, {"scintillation": 0.01}):
         assert expected_noise(1e5, **base, **term) > expected_noise(1e5, **base)
+
+
+def test_an_unexplained_constant_and_the_sky_s_counts_do_not_make_an_error():
+    """12 for the noise of the sky in whatever unit, and the star's sum with the sky in it as its counts."""
+    rng = np.random.default_rng(21)
+    x, y, side = grid(rng, 24, pitch=40.0)
+    flux = 1000.0
+    frame = observe(light((side, side), x, y, flux, FWHM), rng)
+    stars = measure_aperture(frame, table(x, y, flux), fwhm=FWHM)
+    scatter = np.std(stars["flux"])
+    area = np.pi * (1.5 * FWHM) ** 2
+    summed = flux + area * SKY
+    unexplained = np.sqrt(area * 12.0**2 + summed)
+    assert unexplained > 1.2 * scatter
+    assert np.median(stars["flux_err"]) == pytest.approx(scatter, rel=0.08)
