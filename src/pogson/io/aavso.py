@@ -1,18 +1,15 @@
-"""What all reports for the AAVSO share: filter codes, numbers as words, and writing what keeps the rules."""
+"""What all reports for the AAVSO share: filter codes, the head, and numbers as words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from math import isfinite
-from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
 
 import pogson
 from pogson.core.errors import SettingError
-from pogson.io.files import write_atomic
 
 #: canonical band to AAVSO's code
 FILTERS = {
@@ -41,20 +38,12 @@ def aavso_filter(band: str, code: str = "") -> str:
     return chosen
 
 
-def write_report(path: str | Path, lines: Sequence[str], validate: Callable[[str], list[str]]) -> Path:
-    """Write the lines, unless they break a rule.
-
-    Raises
-    ------
-    SettingError
-        Naming the rule.
-    """
-    text = "\n".join(lines) + "\n"
-    problems = validate(text)
-    if problems:
-        raise SettingError(f"{path}: not written: {problems[0]}")
-    write_atomic(path, text.encode("ascii", "replace"))
-    return Path(path)
+def preamble(kind: str, observer: str, date_key: str, date: str) -> dict[str, str]:
+    """What every report begins with, in the order of the formats."""
+    return {
+        "TYPE": kind, "OBSCODE": observer, "SOFTWARE": software(), "DELIM": ",", date_key: date,
+        "OBSTYPE": "CCD",
+    }  # fmt: skip
 
 
 def usable_points(curve: Table, time: str, value: str = "mag", error: str = "mag_err") -> Table:

@@ -15,11 +15,11 @@ from pogson.io.aavso import (
     decimal,
     float_of,
     plain_text,
-    software,
+    preamble,
     usable_points,
     value_of,
-    write_report,
 )
+from pogson.io.checked import write_checked
 
 #: longest values of an exoplanet report's head, in order
 EXOPLANET = (
@@ -81,9 +81,9 @@ def write_aavso_exoplanet(
     code = aavso_filter(band, band if band in CODES else "")
     names = [name for name in detrend if name in curve.colnames]
     values = {
-        "TYPE": "EXOPLANET", "OBSCODE": observer, "SOFTWARE": software(), "DELIM": ",",
-        "DATE_TYPE": "BJD_TDB", "OBSTYPE": "CCD", "STAR_NAME": star, "EXOPLANET_NAME": planet,
-        "BINNING": f"{binning[0]}x{binning[1]}", "EXPOSURE_TIME": f"{exptime:g}", "FILTER": code,
+        **preamble("EXOPLANET", observer, "DATE_TYPE", "BJD_TDB"),
+        "STAR_NAME": star, "EXOPLANET_NAME": planet, "BINNING": f"{binning[0]}x{binning[1]}",
+        "EXPOSURE_TIME": f"{exptime:g}", "FILTER": code,
         "DETREND_PARAMETERS": ",".join(name.upper() for name in names), "MEASUREMENT_TYPE": "Rnflux",
         "SECONDARY_OBSCODES": ",".join(secondary), "PRIORS": _numbers(priors or {}),
         "RESULTS": _numbers(results or {}), "NOTES": plain_text(notes),
@@ -96,7 +96,7 @@ def write_aavso_exoplanet(
             lines.append(
                 ",".join([f"{row['bjd_tdb']:.6f}", f"{row['flux']:.6f}", f"{row['flux_err']:.6f}", *extra])
             )
-    return write_report(path, lines, validate_aavso_exoplanet)
+    return write_checked(path, lines, validate_aavso_exoplanet)
 
 
 def validate_aavso_exoplanet(text: str) -> list[str]:

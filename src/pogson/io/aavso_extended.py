@@ -16,11 +16,11 @@ from pogson.io.aavso import (
     decimal,
     float_of,
     plain_text,
-    software,
+    preamble,
     usable_points,
     value_of,
-    write_report,
 )
+from pogson.io.checked import write_checked
 
 #: longest fields of a row, in order
 FIELDS = (
@@ -82,8 +82,7 @@ def write_aavso_extended(
             f"{path}: AAVSO wants standard magnitudes; give a catalogue, or zero_point from comparison stars"
         )
     code = aavso_filter(band, band if band in CODES else "")
-    head = {"OBSCODE": observer, "SOFTWARE": software(), "DELIM": ",", "DATE": "JD", "OBSTYPE": "CCD"}
-    lines = ["#TYPE=Extended", *(f"#{k}={v}" for k, v in head.items())]
+    lines = [f"#{key}={value}" for key, value in preamble("Extended", observer, "DATE", "JD").items()]
     lines.append("#NAME,DATE,MAG,MERR,FILT,TRANS,MTYPE,CNAME,CMAG,KNAME,KMAG,AMASS,GROUP,CHART,NOTES")
     cmag = "na" if comparison == "ENSEMBLE" else decimal(comparison_mag, 3)
     color = "YES" if transformed else "NO"
@@ -97,7 +96,7 @@ def write_aavso_extended(
                  plain_text(notes) or "na"]
             )
         )  # fmt: skip
-    return write_report(path, lines, validate_aavso_extended)
+    return write_checked(path, lines, validate_aavso_extended)
 
 
 def validate_aavso_extended(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pogson.core.errors import SettingError
 from pogson.core.flags import Star
 from pogson.core.lightcurves import LightCurves
-from pogson.io.files import write_atomic
+from pogson.io.checked import write_checked
 
 Values = NDArray[np.float64]
 
@@ -63,9 +63,7 @@ def write_astroimagej(
     for label, row, count, err in zip(labels, rows, counts, errors, strict=True):
         columns |= _of_aperture(curves, row, label, count, err)
     rows_of = ["\t".join(_cell(values[k]) for values in columns.values()) for k in range(len(jd))]
-    lines = ["\t".join(columns), *rows_of]
-    write_atomic(path, ("\n".join(lines) + "\n").encode())
-    return Path(path)
+    return write_checked(path, ["\t".join(columns), *rows_of], validate_astroimagej)
 
 
 def validate_astroimagej(text: str) -> list[str]:

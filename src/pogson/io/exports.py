@@ -13,6 +13,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from pogson.core.errors import SettingError
+from pogson.io.checked import write_checked
 from pogson.io.files import write_atomic
 
 Values = NDArray[np.float64]
@@ -171,8 +172,7 @@ def _columns(path: str | Path, head: Sequence[str], curve: Table, shift: float) 
     rows = [
         f"{t + shift:.6f} {f:.6f} {e:.6f}" for t, f, e in zip(time[good], flux[good], err[good], strict=True)
     ]
-    write_atomic(path, ("\n".join([*head, *rows]) + "\n").encode())
-    return Path(path)
+    return write_checked(path, [*head, *rows], validate_columns)
 
 
 def _cell(value: Any) -> str:

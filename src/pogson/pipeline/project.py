@@ -25,6 +25,7 @@ PRODUCTS = (
     "masters",
     "stacks",
     "plots",
+    "target",
     UNFINISHED,
 )
 

@@ -20,17 +20,18 @@ from pogson.io.catalogs import read_catalog
 from pogson.io.files import write_atomic
 from pogson.io.scan import scan_folder
 from pogson.io.tables import read_table, write_parts, write_table
-from pogson.pipeline import pictures
 from pogson.pipeline.api import need_lights, write_masters
 from pogson.pipeline.cache import Cache, to_plain
 from pogson.pipeline.calibrated import Calibrated, calibrate_magnitudes, fill_corrections
+from pogson.pipeline.colors import add_colors
 from pogson.pipeline.coordinates import Located, locate_field, locate_with_store
+from pogson.pipeline.memory import return_memory, share_memory
 from pogson.pipeline.night import Night, prepare_night
 from pogson.pipeline.products import file_name, observed_bands, photometry_parts, photometry_sample
 from pogson.pipeline.project import UNFINISHED, Project, open_project
 from pogson.pipeline.provenance import describe_settings, now, versions
 from pogson.pipeline.reduce import Reduced, reduce_lights
-from pogson.pipeline.report import make_report
+from pogson.pipeline.report import Picture, make_report
 from pogson.pipeline.report_data import collect_report
 from pogson.pipeline.series import (
     Series,
@@ -41,12 +42,13 @@ from pogson.pipeline.series import (
     read_target,
     series_bands,
 )
-from pogson.pipeline.series_pictures import draw_series
 from pogson.pipeline.series_tables import light_curve_parts, variability_table
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.stack import How
 from pogson.pipeline.stack_night import stack_bands
 from pogson.pipeline.summary import summarize
+from pogson.pipeline.target import read_wishes
+from pogson.pipeline.target_exports import make_targets
 from pogson.pipeline.warmup import compile_kernels
 from pogson.pipeline.work import Work
 from pogson.pipeline.workers import Failure, Progress, Silent
@@ -158,6 +160,7 @@ def run(
         raise SettingError(f"--recipe {recipe}: there is {', '.join(RECIPES)}")
     place = read_target(target) if target else None
     chosen = settings or Settings()
+    read_wishes(chosen)
     shown = progress or Silent()
     clock = Clock()
     started = now()
@@ -166,15 +169,18 @@ def run(
         stars = None if catalog is None else read_catalog(catalog, columns=chosen.catalog_columns)
     need_lights(scan, night)
     project = open_project(out, night=night, overwrite=overwrite)
+    share_memory()
     with _without_junk(project):
         compile_kernels(shown)
         with clock.time("masters"):
             ready = prepare_night(scan, workers=workers, progress=shown)
+            return_memory()
         with clock.time("frames"):
             cache = Cache(project.cache)
             reduced, located, star, note = _reduce(
                 ready, chosen, stars, cache, workers, memory, shown, place, brightest
             )
+            return_memory()
         with clock.time("magnitudes"):
             shown.stage("zero points", 1)
             reduced = replace(reduced, lights=fill_corrections(reduced.lights))
@@ -182,7 +188,12 @@ def run(
             done = calibrate_magnitudes(reduced, located, stars, chosen)
             shown.advance()
         with clock.time("light curves"):
-            series, notes = _make_series(done, located.field, recipe, star, shown)
+            field, said = add_colors(located.field, stars)
+            series, notes = _make_series(done, field, recipe, star, shown, chosen)
+            notes += said if series else []
+            folder = project.cache / "target"
+            studies, said = make_targets(series, done.stars, done.photometry, chosen, folder)
+            notes += said
         if place is not None and note:
             notes.insert(0, note)
         with clock.time("stacks"):
@@ -196,7 +207,9 @@ def run(
                 **{k: v for k, v in chosen.of("stack").items() if k in ("make", "sky")},
             )
             notes += said
-        work = Work(str(night), chosen, scan, ready, reduced, located, done, tuple(series), tuple(notes))
+        work = Work(
+            str(night), chosen, scan, ready, reduced, located, done, tuple(series), tuple(notes), studies
+        )
         frames = work.frames()
         with clock.time("pictures"):
             drawn = {file_name(name): picture for name, picture in _draw(work, frames, shown)}
@@ -210,6 +223,7 @@ def run(
             work.failures,
             work.notes,
             work.series,
+            work.studies,
         )
         provenance = {
             "started": started,
@@ -266,7 +280,7 @@ def _reduce(
 
 
 def _make_series(
-    done: Calibrated, field: Table, recipe: str, target: int, progress: Progress
+    done: Calibrated, field: Table, recipe: str, target: int, progress: Progress, settings: Settings
 ) -> tuple[list[Series], list[str]]:
     if recipe == "cluster":
         return [], []
@@ -274,12 +288,16 @@ def _make_series(
     asked = recipe == "series"
     if asked or series_bands(accepted, asked=asked):
         progress.stage("light curves", 1)
-    made = make_series(accepted, field, asked=asked, target=target)
+    made = make_series(accepted, field, asked=asked, target=target, detrending=settings.of("detrend"))
     progress.advance()
     return made
 
 
-def _draw(work: Work, frames: Table, progress: Progress) -> pictures.Drawn:
+def _draw(work: Work, frames: Table, progress: Progress) -> Iterator[tuple[str, Picture]]:
+    # drawing needs matplotlib, and memory for it, only when the frames are done
+    from pogson.pipeline import pictures
+    from pogson.pipeline.series_pictures import draw_series
+
     reduced, done = work.reduced, work.done
     bands = observed_bands(reduced.lights, done.accepted_paths)
     accepted = [t for t in done.photometry if t.meta["exposure"].path in done.accepted_paths]
@@ -292,7 +310,7 @@ def _draw(work: Work, frames: Table, progress: Progress) -> pictures.Drawn:
         pictures.draw_errors(photometry_sample(accepted), bands),
         pictures.draw_zero_points(done.residuals, done.zero_points, done.colors),
         pictures.draw_diagrams(done.stars, bands),
-        draw_series(work.series),
+        draw_series(work.series, work.studies),
     ]
     progress.stage("drawing", len(parts))
     for part in parts:
@@ -325,6 +343,8 @@ def _write(
     if work.series:
         write_parts(project.path("lightcurves.parquet"), light_curve_parts(work.series), LIGHTCURVE.empty())
         write_table(project.path("variability.ecsv"), variability_table(work.series))
+    if work.studies:
+        (project.cache / "target").replace(project.folder / "target")
     report = collect_report(
         work.night,
         ready,

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
 
 from pogson.core.errors import NightError, SettingError
 from pogson.core.flags import Star, flag_names
+from pogson.core.lightcurves import LightCurves
 from pogson.core.transform import Transform
 from pogson.steps.match.field import MatchFailure
 from pogson.steps.timeseries.collect import collect_light_curves
 from pogson.steps.timeseries.comparison import find_near
+from pogson.steps.timeseries.detrend import Detrended, detrend
 from pogson.steps.timeseries.ensemble import Ensemble, compare_ensemble
-from pogson.steps.timeseries.period import find_periods
 from pogson.steps.timeseries.shade import find_shaded
 from pogson.steps.timeseries.variability import measure_variability
 
@@ -24,6 +26,8 @@ from pogson.steps.timeseries.variability import measure_variability
 MANY = 20
 #: a star this far off the others of its brightness is no comparison star, in sigma
 VARIES = 5.0
+#: comparison stars below which a user should know
+FEWEST = 3
 #: how far from the place that was said the target may be
 NEAR_PIXELS = 8.0
 NEAR_DEGREES = 10.0 / 3600.0
@@ -39,13 +43,17 @@ class Series:
     ensemble : Ensemble
     variability : Table
         VARIABILITY, and the band.
-    notes : tuple of str
+    curves : LightCurves
+        As measured, before anything was compared.
+    detrended : Detrended or None
+        Where it was asked for.
     """
 
     band: str
     ensemble: Ensemble
     variability: Table
-    notes: tuple[str, ...] = ()
+    curves: LightCurves
+    detrended: Detrended | None = None
 
 
 def series_bands(photometry: Sequence[Table], *, asked: bool) -> list[str]:
@@ -134,7 +142,12 @@ def stars_that_vary(variability: Table) -> list[int]:
 
 
 def make_series(
-    photometry: Sequence[Table], field: Table, *, asked: bool, target: int = 0
+    photometry: Sequence[Table],
+    field: Table,
+    *,
+    asked: bool,
+    target: int = 0,
+    detrending: Mapping[str, Any] | None = None,
 ) -> tuple[list[Series], list[str]]:
     """Light curves and variability of each band with frames enough; and what a user should know.
 
@@ -148,7 +161,11 @@ def make_series(
         Whether the user asked for light curves.
     target : int
         Number of the target; 0: none.
+    detrending : mapping, optional
+        Settings of `detrend`.
     """
+    from pogson.steps.timeseries.period import find_periods  # scipy.stats is slow to import
+
     notes: list[str] = []
     found = []
     bands = series_bands(photometry, asked=asked)
@@ -171,5 +188,12 @@ def make_series(
             continue
         variability = find_periods(ensemble, measure_variability(ensemble))
         variability["band"] = band
-        found.append(Series(band, ensemble, variability))
+        if len(ensemble.members) < FEWEST:
+            notes.append(
+                f"only {len(ensemble.members)} comparison stars in {band}: "
+                "one that varies would not be noticed"
+            )
+        on = (detrending or {}).get("method", "none") != "none"
+        detrended = detrend(ensemble, **(detrending or {})) if on else None
+        found.append(Series(band, ensemble, variability, curves, detrended))
     return found, notes

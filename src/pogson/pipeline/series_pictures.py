@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from astropy.table import Row, Table
@@ -10,7 +10,8 @@ from astropy.table import Row, Table
 from pogson.core.columns import LIGHTCURVE
 from pogson.pipeline.report import Picture
 from pogson.pipeline.series import VARIES, Series
-from pogson.plots.lightcurve import plot_folded, plot_light_curve
+from pogson.pipeline.target import Study
+from pogson.plots.lightcurve import plot_event, plot_folded, plot_light_curve
 from pogson.plots.style import new_figure, to_png
 from pogson.plots.variability import plot_noise
 
@@ -20,14 +21,15 @@ SECTION = "Light curves"
 FIRST = 4
 
 
-def draw_series(series: Sequence[Series]) -> Iterator[tuple[str, Picture]]:
+def draw_series(
+    series: Sequence[Series], studies: Mapping[str, Study] | None = None
+) -> Iterator[tuple[str, Picture]]:
     """One picture for the target, the variables and the noise of each band."""
     for one in series:
         tag = f"_{one.band}" if len(series) > 1 else ""
         table = one.variability
-        for row in table[np.asarray(table["role"], str) == "target"]:
-            caption = "The target above, the check star below: what both show is not the target's."
-            yield f"lightcurve_target{tag}.png", _light_curve(one, row, "Target", caption)
+        if studies and one.band in studies:
+            yield f"lightcurve_target{tag}.png", _target(one, studies[one.band])
         ranked = table[(np.asarray(table["rank"]) > 0) & (np.asarray(table["excess"], float) > VARIES)]
         ranked.sort("rank")
         for row in ranked[:FIRST]:
@@ -41,6 +43,30 @@ def draw_series(series: Sequence[Series]) -> Iterator[tuple[str, Picture]]:
         caption = "Scatter of each star and what its errors lead to expect; variables stand above the others."
         picture = Picture(SECTION, f"Noise and magnitude, band {one.band}", caption, to_png(figure))
         yield f"variability{tag}.png", picture
+
+
+def _target(series: Series, study: Study) -> Picture:
+    """The target with what was found, and the check star: what both show is not the target's."""
+    name = study.name or f"star {series.ensemble.target}"
+    title = f"Target: {name}, band {series.band}"
+    event = study.event
+    if event.kind == "none":
+        figure = new_figure(8.6, 4.6)
+        curve, raw = study.curve, None
+        if "detrended_mag" in curve.colnames:
+            curve, raw = curve.copy(), curve
+            curve["mag"] = curve["detrended_mag"]
+        plot_light_curve(curve, figure.axes[0], label=name, raw=raw)
+        caption = "The target above, the check star below: what both show is not the target's."
+        return Picture(SECTION, title, " ".join([caption, *study.lines]), to_png(figure))
+    figure = new_figure(8.6, 6.6, nrows=2, sharex=True, height_ratios=(3.2, 1.0))
+    mid, duration = np.nan, np.nan
+    if event.transit is not None:
+        mid, duration = event.transit.transit.time, event.transit.transit.duration
+    elif event.minimum is not None:
+        mid = event.minimum.time
+    plot_event(study.curve, figure.axes, mid=mid, duration=duration, title=f"{name}: {event.kind}")
+    return Picture(SECTION, title, "; ".join(study.lines), to_png(figure))
 
 
 def _light_curve(series: Series, row: Row, title: str, caption: str) -> Picture:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from astropy.table import Table, vstack
+from numpy.typing import NDArray
 
 from pogson.core.columns import VARIABILITY
 from pogson.io.tables import GROUP_ROWS
@@ -15,6 +16,7 @@ from pogson.pipeline.series import Series
 
 def light_curve_parts(series: Sequence[Series]) -> Iterator[dict[str, Any]]:
     """LIGHTCURVE of some stars after the other, one row per star and frame; gaps are rows with NaN."""
+    both = any(one.detrended is not None for one in series)
     for one in series:
         curves = one.ensemble.curves
         ids = np.asarray(curves.stars["id"], np.int64)
@@ -24,6 +26,7 @@ def light_curve_parts(series: Sequence[Series]) -> Iterator[dict[str, Any]]:
         for first in range(0, len(ids), step):
             some = slice(first, first + step)
             n = len(ids[some])
+            beside = {"mag_detrended": _detrended(one)[some].ravel()} if both else {}
             yield {
                 "star": np.repeat(ids[some], len(frames)),
                 "frame": np.tile(frames, n),
@@ -32,7 +35,13 @@ def light_curve_parts(series: Sequence[Series]) -> Iterator[dict[str, Any]]:
                 "mag_err": one.ensemble.mag_err[some].ravel(),
                 "flags": curves.flags[some].ravel(),
                 "band": np.full(n * len(frames), one.band, object),
+                **beside,
             }
+
+
+def _detrended(series: Series) -> NDArray[np.float64]:
+    """As measured where nothing was taken out."""
+    return series.ensemble.mag if series.detrended is None else series.detrended.detrended.mag
 
 
 def variability_table(series: Sequence[Series]) -> Table:

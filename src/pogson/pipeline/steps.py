@@ -20,5 +20,7 @@ STEPS: dict[str, Step] = {
             around="pogson.pipeline.stack_night:stack_bands",
         ),
         Step("standardize", "pogson.steps.standardize.zeropoint:fit_zero_points", ("pixel_scale",)),
+        Step("target", "pogson.pipeline.target:Wishes"),
+        Step("detrend", "pogson.steps.timeseries.detrend:detrend"),
     )
 }

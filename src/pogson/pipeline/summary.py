@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pogson.pipeline.products import typical
 from pogson.pipeline.report_format import with_error
 from pogson.pipeline.report_summary import count_reasons
 from pogson.pipeline.series import VARIES, Series
+from pogson.pipeline.target import Study
 from pogson.pipeline.workers import Failure
 
 #: more lines of one kind than this are counted together
@@ -32,13 +33,15 @@ def summarize(
     failures: Sequence[Failure],
     notes: Sequence[str] = (),
     series: Sequence[Series] = (),
+    studies: Mapping[str, Study] | None = None,
 ) -> tuple[str, ...]:
     """Lines of text: frames, bands, zero points, products; failures last."""
     lines = [f"{night}", *_frame_lines(frames, {f.item for f in failures})]
     lines += [f"        note     {text}" for text in notes]
     lines += _band_lines(frames, done, located.pixel_scale)
     lines += _label_lines(frames, done, located)
-    lines += [line for one in series for line in _series_lines(one)]
+    lines += [line for one in series for line in _series_lines(one, (studies or {}).get(one.band))]
+    lines += [f"target  {folder / 'target'}"] if studies else []
     lines += _product_lines(folder, done, drawn)
     lines += [f"FAILED  {f.reason}" for f in failures]
     return tuple(lines)
@@ -70,7 +73,7 @@ def _named(what: str, frames: Sequence[tuple[str, str]]) -> list[str]:
     return [f"        {what:<8} {n} frames: {reason}" for reason, n in counted]
 
 
-def _series_lines(series: Series) -> list[str]:
+def _series_lines(series: Series, study: Study | None) -> list[str]:
     """The ensemble, the target, and the stars that vary most."""
     table, ensemble = series.variability, series.ensemble
     n_frames = ensemble.mag.shape[1]
@@ -82,6 +85,9 @@ def _series_lines(series: Series) -> list[str]:
         lines += [
             f"        {role} {_star_words(row)}" for row in table[np.asarray(table["role"], str) == role]
         ]
+        lines += [f"          {line}" for line in (study.lines if study and role == "target" else ())]
+    if ensemble.color_extinction.n:
+        lines.append(f"        {ensemble.color_extinction.words}")
     ranked = table[np.asarray(table["rank"]) > 0]
     ranked.sort("rank")
     return lines + [f"        varies most {_star_words(row)}" for row in ranked[:3] if row["excess"] > VARIES]

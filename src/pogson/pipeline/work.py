@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
 from typing import Any
@@ -18,6 +19,7 @@ from pogson.pipeline.provenance import describe_inputs
 from pogson.pipeline.reduce import Reduced
 from pogson.pipeline.series import Series
 from pogson.pipeline.settings import Settings
+from pogson.pipeline.target import Study
 from pogson.pipeline.workers import Failure
 from pogson.steps.match.field import MatchFailure
 
@@ -35,6 +37,7 @@ class Work:
     done: Calibrated
     series: tuple[Series, ...] = ()
     series_notes: tuple[str, ...] = ()
+    studies: Mapping[str, Study] = field(default_factory=dict)  # of the target, by band
 
     @property
     def failures(self) -> tuple[Failure, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 
 from pogson.core.flags import SPOILED
 from pogson.plots.style import (
@@ -16,9 +17,11 @@ from pogson.plots.style import (
     GREEN,
     INK,
     ORANGE,
+    PALE,
     RED,
     Numbers,
     add_legend,
+    binned,
     invert,
     numbers,
     say_empty,
@@ -107,42 +110,97 @@ def plot_folded(curve: Table, ax: Axes, *, period: float, epoch: float) -> Axes:
     return ax
 
 
-def plot_transit(curve: Table, axes: Sequence[Axes], *, title: str = "") -> Sequence[Axes]:
-    """A transit: raw flux with its baseline, flux over baseline with the model, and the residuals.
+def plot_event(
+    curve: Table, axes: Sequence[Axes], *, mid: float, duration: float = np.nan, title: str = ""
+) -> Sequence[Axes]:
+    """A transit or a minimum: raw, detrended with the model, the check star; below, what the model leaves.
 
     Parameters
     ----------
     curve : Table
-        bjd_tdb, flux, flux_err, baseline and model of the fit.
-    axes : sequence of three Axes
+        bjd_tdb, flux, flux_err, model and residual; detrended_flux, baseline and check_mag where they are.
+    axes : sequence of two Axes
         Drawn on, and returned.
+    mid, duration : float
+        BJD TDB of the middle; days.
     title : str
         What was found, in words.
     """
-    time, flux, err = (numbers(curve, name) for name in ("bjd_tdb", "flux", "flux_err"))
-    baseline, model = numbers(curve, "baseline"), numbers(curve, "model")
-    top, middle, bottom = axes
+    top, bottom = axes
     top.set_title(title)
-    top.set_ylabel("flux, raw")
-    middle.set_ylabel("flux / baseline")
+    top.set_ylabel("relative flux")
     bottom.set_ylabel("residual [%]")
-    hours = _hours(bottom, time)
-    if not np.isfinite(flux).any():
+    flux, err = numbers(curve, "flux"), numbers(curve, "flux_err")
+    hours = (numbers(curve, "bjd_tdb") - mid) * 24.0
+    bottom.set_xlabel(f"hours from the middle, BJD$_{{TDB}}$ {mid:.5f}")
+    if not np.isfinite(flux + hours).any():
         return [say_empty(ax, "no light curve", keep_x=ax is bottom) for ax in axes]
+    baseline, model = numbers(curve, "baseline"), numbers(curve, "model")
+    if not np.isfinite(baseline).any():
+        baseline = np.ones(len(flux))
+    leans = bool(np.nanmax(baseline) > np.nanmin(baseline))
+    clean, rows = flux / baseline, []
+    _event_row(top, hours, clean, err / baseline, BLUE, 0.0)
     order = np.argsort(hours)
-    _points(top, hours, flux, err, FAINT, "measured", np.zeros(len(flux), bool))
-    top.plot(hours[order], baseline[order], color=ORANGE, linewidth=1.6, label="baseline", zorder=3)
-    add_legend(top)
-    _points(middle, hours, flux / baseline, err / baseline, BLUE, "", np.zeros(len(flux), bool))
-    middle.plot(hours[order], (model / baseline)[order], color=RED, linewidth=2, zorder=3)
-    left = 100.0 * (flux / model - 1.0)
-    _points(bottom, hours, left, 100.0 * err / model, BLUE, "", np.zeros(len(flux), bool))
-    bottom.axhline(0.0, color=RED, linewidth=1.4)
-    reach = 1.1 * float(np.nanmax(np.abs(left)))
-    bottom.set_ylim(-reach, reach)
-    for ax in axes[:2]:
-        ax.tick_params(labelbottom=False)
+    order = order[np.isfinite((hours + flux + baseline)[order])]
+    top.plot(hours[order], (model / baseline)[order], color=RED, linewidth=2.2, zorder=5)
+    rows.append(("detrended\nand model" if leans else "measured\nand model", BLUE, clean))
+    gap = _gap(clean, err)
+    if leans:
+        raw = flux / np.nanmedian(baseline)
+        lift = gap + np.nanpercentile(clean, 98.0) - np.nanpercentile(raw, 2.0)
+        _event_row(top, hours, raw, err, ORANGE, lift)
+        top.plot(
+            hours[order], baseline[order] / np.nanmedian(baseline) + lift, color=INK, linewidth=1.2, zorder=5
+        )
+        rows.append(("measured\nand baseline", ORANGE, raw + lift))
+    check = 10.0 ** (-0.4 * (numbers(curve, "check_mag") - np.nanmedian(numbers(curve, "check_mag"))))
+    if np.isfinite(check).any():
+        drop = np.nanpercentile(clean, 2.0) - gap - np.nanpercentile(check, 98.0)
+        _event_row(top, hours, check, numbers(curve, "check_mag_err") * check / 1.0857, GREEN, drop)
+        rows.append(("check star", GREEN, check + drop))
+    for label, ink, values in rows:
+        last = values[order][np.isfinite(values[order])][-12:]
+        top.text(
+            1.01, np.median(last), label, color=_dark(ink), transform=top.get_yaxis_transform(), va="center"
+        )
+    _residuals(bottom, hours, 100.0 * numbers(curve, "residual"), 100.0 * err / np.abs(model))
+    for ax in axes:
+        if np.isfinite(duration):
+            ax.axvspan(-12.0 * duration, 12.0 * duration, color=PALE, alpha=0.45, linewidth=0, zorder=0)
+        ax.axvline(0.0, color=FAINT, linestyle="--", linewidth=1, zorder=1)
+    top.tick_params(labelbottom=False)
     return axes
+
+
+def _event_row(ax: Axes, hours: Numbers, flux: Numbers, err: Numbers, ink: str, shift: float) -> None:
+    """Points with pale error bars, and their means over a twenty-fifth of the night."""
+    ax.errorbar(
+        hours, flux + shift, err, fmt="o", color=ink, markersize=3, alpha=0.45, elinewidth=0.7, zorder=2
+    )
+    known = hours[np.isfinite(hours)]
+    x, y = binned(hours, flux + shift, np.linspace(known.min(), known.max() + 1e-6, 26))
+    ax.plot(x, y, "o", color=_dark(ink), markersize=5, markeredgecolor="white", markeredgewidth=0.7, zorder=4)
+
+
+def _residuals(ax: Axes, hours: Numbers, left: Numbers, err: Numbers) -> None:
+    spread = float(np.nanstd(left)) if np.isfinite(left).any() else 1.0
+    ax.axhspan(-spread, spread, color=PALE, alpha=0.8, linewidth=0, zorder=0)
+    _event_row(ax, hours, left, err, BLUE, 0.0)
+    ax.axhline(0.0, color=RED, linewidth=1.6, zorder=3)
+    reach = float(np.nanpercentile(np.abs(left), 99.0)) * 1.5 if np.isfinite(left).any() else 1.0
+    ax.set_ylim(-reach, reach)
+    ax.text(1.01, 0.0, f"rms\n{spread:.2f} %", color=INK, transform=ax.get_yaxis_transform(), va="center")
+
+
+def _gap(flux: Numbers, err: Numbers) -> float:
+    """Space between two curves."""
+    return float(0.15 * np.ptp(np.nanpercentile(flux, [2.0, 98.0])) + 2.0 * np.nanmedian(err))
+
+
+def _dark(ink: str) -> str:
+    """The ink for what stands in front of pale points."""
+    return to_hex(0.62 * np.array(to_rgb(ink)))
 
 
 def _points(

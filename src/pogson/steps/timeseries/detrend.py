@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +16,10 @@ Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 TERMS = ("airmass", "x", "y", "fwhm", "sky")
-METHODS = ("linear", "sysrem")
+METHODS = ("none", "linear", "sysrem")
+
+#: fall of the criterion from which a term is taken: 2 would be a hint, 10 is strong (Kass & Raftery 1995)
+PAYS = 6.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Detrended:
         Names of the terms that were taken out of it.
     gain : (star,)
         What the Bayesian criterion fell by; 0 where nothing was taken out.
+    effects : mapping of name to (n,)
+        What many stars share, where it was sought.
     """
 
     raw: Ensemble
@@ -39,10 +44,11 @@ class Detrended:
     removed: Values = field(repr=False)
     terms: tuple[tuple[str, ...], ...] = field(repr=False)
     gain: Values = field(repr=False)
+    effects: Mapping[str, Values] = field(default_factory=dict, repr=False)
 
 
 def detrend(
-    ensemble: Ensemble, *, method: str = "linear", terms: Sequence[str] = TERMS, most: int = 3
+    ensemble: Ensemble, *, method: str = "none", terms: tuple[str, ...] = TERMS, most: int = 3
 ) -> Detrended:
     """Light curves without what follows airmass, position, seeing or sky; or what many stars share.
 
@@ -54,9 +60,9 @@ def detrend(
     ensemble : Ensemble
         Differential magnitudes.
     method : str
-        "linear" (the named terms, one after the other, the best first), or "sysrem" (effects that many
-        stars share, found from the stars themselves).
-    terms : sequence of str
+        "none"; "linear" (the named terms, one after the other, the best first), or "sysrem" (effects that
+        many stars share, found from the stars themselves).
+    terms : tuple of str
         Of airmass, x, y, fwhm, sky.
     most : int
         Largest number of terms, or of effects.
@@ -70,15 +76,12 @@ def detrend(
     ----------
     Tamuz, Mazeh & Zucker 2005, MNRAS 356, 1466 (SysRem).
     """
-    if method not in METHODS:
-        raise SettingError(f"no method '{method}' to detrend; use one of: {', '.join(METHODS)}")
-    strange = [name for name in terms if name not in TERMS]
-    if strange:
-        raise SettingError(f"cannot detrend by '{strange[0]}'; use: {', '.join(TERMS)}")
+    check_method(method, terms)
+    effects: dict[str, Values] = {}
     if method == "sysrem":
-        removed, names, gain = _take_effects(ensemble, most)
+        removed, names, gain, effects = _take_effects(ensemble, most)
     else:
-        removed, names, gain = _take_terms(ensemble, terms, most)
+        removed, names, gain = _take_terms(ensemble, terms if method == "linear" else (), most)
     factor = 10.0 ** (0.4 * removed)
     curves = ensemble.curves
     clean = replace(
@@ -86,7 +89,52 @@ def detrend(
         mag=ensemble.mag - removed,
         curves=replace(curves, flux=curves.flux * factor, flux_err=curves.flux_err * factor),
     )
-    return Detrended(ensemble, clean, removed, names, gain)
+    return Detrended(ensemble, clean, removed, names, gain, effects)
+
+
+def check_method(method: str, terms: Sequence[str]) -> None:
+    """Refuse a method or a term that is not there.
+
+    Raises
+    ------
+    SettingError
+        Which names those that are.
+    """
+    if method not in METHODS:
+        raise SettingError(f"no method '{method}' to detrend; use one of: {', '.join(METHODS)}")
+    strange = [name for name in terms if name not in TERMS]
+    if strange:
+        raise SettingError(f"cannot detrend by '{strange[0]}'; use: {', '.join(TERMS)}")
+
+
+def grow_terms(
+    names: Sequence[str], most: int, criterion: Callable[[tuple[str, ...]], float]
+) -> tuple[tuple[str, ...], float]:
+    """The terms that lower a criterion, the best first, and what it falls by in all.
+
+    Parameters
+    ----------
+    names : sequence of str
+        To choose from.
+    most : int
+        Largest number.
+    criterion : function
+        Of the terms that are taken.
+    """
+    chosen: tuple[str, ...] = ()
+    first = best = criterion(chosen)
+    while len(chosen) < most:
+        tried = [(criterion((*chosen, name)), (*chosen, name)) for name in names if name not in chosen]
+        value, more = min(tried, default=(np.inf, ()))
+        if value > best - PAYS:
+            break
+        best, chosen = value, more
+    return chosen, first - best
+
+
+def bayesian_criterion(chi2: float, parameters: int, points: float) -> float:
+    """Bayesian information criterion where the size of the errors is not known."""
+    return points * float(np.log(max(chi2, 1e-300) / points)) + parameters * float(np.log(points))
 
 
 def choose_terms(
@@ -118,49 +166,41 @@ def choose_terms(
     if n < 10 or not columns:
         return nothing, (), 0.0
     w = 1.0 / err[good]
-    chosen: list[str] = []
-    best, fitted = _criterion(np.ones((n, 1)), mag[good], w)
-    first = best
-    while len(chosen) < min(most, n // 5):
-        left = [name for name in columns if name not in chosen]
-        tried = [(*_criterion(_design(columns, [*chosen, name], good), mag[good], w), name) for name in left]
-        if not tried:
-            break
-        value, terms_fitted, name = min(tried, key=lambda one: one[0])
-        # 2 would be a hint, 10 is strong (Kass & Raftery 1995)
-        if value > best - 6.0:
-            break
-        best, fitted = value, terms_fitted
-        chosen.append(name)
+    chosen, gain = grow_terms(
+        list(columns), min(most, n // 5), lambda names: _fit(_design(columns, names, good), mag[good], w)[0]
+    )
     if not chosen:
         return nothing, (), 0.0
+    _, fitted = _fit(_design(columns, chosen, good), mag[good], w)
     design = np.column_stack([columns[name] for name in chosen])
     removed = design @ fitted[1:]
-    return removed - removed[good].mean(), tuple(chosen), float(first - best)
+    return removed - removed[good].mean(), chosen, gain
 
 
 def _take_terms(
     ensemble: Ensemble, names: Sequence[str], most: int
 ) -> tuple[Values, tuple[tuple[str, ...], ...], Values]:
     found = [
-        choose_terms(mag, err, _terms_of(ensemble.curves, names, row), most=most)
+        choose_terms(mag, err, terms_of(ensemble.curves, names, row), most=most)
         for row, (mag, err) in enumerate(zip(ensemble.mag, ensemble.mag_err, strict=True))
     ]
     return np.array([f[0] for f in found]), tuple(f[1] for f in found), np.array([f[2] for f in found])
 
 
-def _terms_of(curves: LightCurves, names: Sequence[str], row: int) -> dict[str, Values]:
+def terms_of(curves: LightCurves, names: Sequence[str], row: int) -> dict[str, Values]:
     """Values of the terms for a star: of the point where they are known, of the frame else."""
     values = {}
     for name in names:
         if name in curves.details:
-            values[name] = curves.details[name][row]
+            values[name] = np.asarray(curves.details[name][row], float)
         elif name in curves.frames.colnames:
             values[name] = np.asarray(curves.frames[name], float)
     return values
 
 
-def _take_effects(ensemble: Ensemble, most: int) -> tuple[Values, tuple[tuple[str, ...], ...], Values]:
+def _take_effects(
+    ensemble: Ensemble, most: int
+) -> tuple[Values, tuple[tuple[str, ...], ...], Values, dict[str, Values]]:
     """SysRem: effects come from the ensemble's stars, and are taken out of all stars that show them."""
     mag, err = ensemble.mag, ensemble.mag_err
     good = np.isfinite(mag) & (err > 0.0)
@@ -169,6 +209,7 @@ def _take_effects(ensemble: Ensemble, most: int) -> tuple[Values, tuple[tuple[st
     rest = np.where(good, mag - (w * np.where(good, mag, 0.0)).sum(1, keepdims=True) / total[:, None], 0.0)
     removed, gain = np.zeros(mag.shape), np.zeros(len(mag))
     names: list[tuple[str, ...]] = [()] * len(mag)
+    effects: dict[str, Values] = {}
     members = ensemble.weight > 0.0
     n = np.maximum(good.sum(1), 1)
     for k in range(most):
@@ -189,8 +230,9 @@ def _take_effects(ensemble: Ensemble, most: int) -> tuple[Values, tuple[tuple[st
         part = np.where(feels[:, None], share[:, None] * effect, 0.0)
         rest, removed = rest - np.where(good, part, 0.0), removed + part
         gain += np.where(feels, fall, 0.0)
+        effects[f"effect {k + 1}"] = effect
         names = [(*old, f"effect {k + 1}") if yes else old for old, yes in zip(names, feels, strict=True)]
-    return removed, tuple(names), gain
+    return removed, tuple(names), gain, effects
 
 
 def _effect(rest: Values, w: Values) -> Values:
@@ -223,9 +265,8 @@ def _design(columns: Mapping[str, Values], names: Sequence[str], good: Mask) -> 
     return np.column_stack([np.ones(int(good.sum())), *(columns[name][good] for name in names)])
 
 
-def _criterion(design: Values, mag: Values, w: Values) -> tuple[float, Values]:
-    """Bayesian information criterion with an unknown scale of the errors, and the fitted terms."""
+def _fit(design: Values, mag: Values, w: Values) -> tuple[float, Values]:
+    """The criterion, and the fitted terms."""
     terms = np.asarray(np.linalg.lstsq(design * w[:, None], mag * w, rcond=None)[0], float)
     square = float((((mag - design @ terms) * w) ** 2).sum())
-    n = len(mag)
-    return n * float(np.log(max(square, 1e-300) / n)) + design.shape[1] * float(np.log(n)), terms
+    return bayesian_criterion(square, design.shape[1], len(mag)), terms

@@ -32,6 +32,16 @@ class ColorExtinction:
     n: int = 0
     reason: str = "no colours"
 
+    @property
+    def words(self) -> str:
+        """What was done, for a person."""
+        if self.term:
+            return (
+                f"extinction by colour: {self.term:+.4f} +- {self.term_err:.4f} "
+                f"mag per mag and airmass taken out ({self.n} comparison stars with a colour)"
+            )
+        return f"extinction by colour: none taken out: {self.reason}"
+
     def of(self, curves: LightCurves) -> Values:
         """Magnitudes to take from each star in each frame; 0 where colour or airmass is unknown."""
         if self.term == 0.0:

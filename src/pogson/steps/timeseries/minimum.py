@@ -16,6 +16,9 @@ Values = NDArray[np.float64]
 #: light curves that are made up to learn the error
 DRAWS = 40
 
+#: a minimum ends where so much of its depth is over
+BACK = 0.75
+
 AT_THE_END = "the minimum is not between the points: a longer light curve is needed"
 
 
@@ -135,6 +138,32 @@ def fit_minimum_polynomial(time: Values, mag: Values, mag_err: Values) -> Minimu
     return Minimum(found, error * beta * stretch, "polynomial", beta, smooth.degree, depth, model)
 
 
+def find_window(time: Values, mag: Values, mag_err: Values) -> NDArray[np.bool_]:
+    """Points around the faintest moment, as far as the star has come back by three quarters on both sides.
+
+    Parameters
+    ----------
+    time, mag, mag_err : (n,)
+        In order of time; points that are not finite are left out.
+    """
+    good = np.flatnonzero(_good(time, mag, mag_err))
+    if len(good) < 10:
+        return _good(time, mag, mag_err)
+    half = max(1, len(good) // 40)
+    m = np.asarray(mag, float)[good]
+    around = [np.median(m[max(k - half, 0) : k + half + 1]) for k in range(len(m))]
+    smooth = np.array(around)
+    faintest = int(np.argmax(smooth))
+    limit = smooth[faintest] - BACK * (smooth[faintest] - np.percentile(smooth, 5.0))
+    back = smooth < limit
+    before, after = np.flatnonzero(back[:faintest]), np.flatnonzero(back[faintest:])
+    first = int(before[-1]) if len(before) else 0
+    last = faintest + int(after[0]) if len(after) else len(m) - 1
+    part = np.zeros(len(np.asarray(time)), bool)
+    part[good[first : last + 1]] = True
+    return part
+
+
 def _good(time: Values, mag: Values, mag_err: Values) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(time) & np.isfinite(mag) & (mag_err > 0.0))
 
@@ -174,7 +203,7 @@ def _fit_polynomial(t: Values, m: Values, err: Values, degree: int = 0) -> _Poly
 def _symmetric(t: Values, m: Values, err: Values, smooth: _Polynomial, near: float) -> float:
     """Time about which the curve is most like its mirror image."""
     half = min(near - t[0], t[-1] - near)
-    if half <= 0.0:
+    if half <= 2.0 * float(np.median(np.diff(t))):
         raise NightError(AT_THE_END)
     trials = near + np.linspace(-0.25, 0.25, 41) * half
     rest = m - smooth.at(t)
