@@ -103,14 +103,17 @@ def test_rejection_is_that_of_its_rule(n, slope, grow):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_weighted_mean_and_its_variance_are_those_of_the_formula():
-    values, spread = random_frames(np.random.default_rng(1), 6, 900)
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_weighted_mean_and_its_variance_are_those_of_the_formula(shared):
+    dice = np.random.default_rng(1)
+    values, spread = random_frames(dice, 6, 900)
     weights = np.arange(1.0, 7.0)
+    share = dice.uniform(0.2, 2.0, values.shape).astype(np.float32) if shared else np.ones((1, 1), np.float32)
     data, variance = (np.empty(840, np.float32) for _ in range(2))
     used = np.empty(840, np.int16)
-    weighted_mean(values, spread, weights, 30, data, variance, used)
+    weighted_mean(values, spread, share, weights, 30, data, variance, used)
     inner = values[:, 30:870]
-    w = np.where(np.isfinite(inner), weights[:, None], 0)
+    w = np.where(np.isfinite(inner), weights[:, None], 0) * (share[:, 30:870] if shared else 1.0)
     total = w.sum(0)
     np.testing.assert_allclose(data, np.nansum(w * inner, 0) / np.where(total > 0, total, np.nan), rtol=1e-5)
     np.testing.assert_allclose(

@@ -377,3 +377,29 @@ def test_a_rate_in_arcsec_without_coordinates_is_refused_in_one_line(mixed):
     with pytest.raises(NightError, match="needs coordinates.*--in-pixels") as error:
         stack(folder, rate=100.0, angle=10.0)
     assert "\n" not in str(error.value)
+
+
+def test_a_drizzled_stack_of_finer_pixels_knows_its_coordinates_and_its_fluxes(tmp_path):
+    from astropy.wcs import WCS
+
+    dice = np.random.default_rng(9)
+    coordinates = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 210.0, "CRVAL2": 61.0,
+                   "CRPIX1": 180.0, "CRPIX2": 230.0, "CUNIT1": "deg", "CUNIT2": "deg", "CD1_1": -4e-4,
+                   "CD1_2": 1e-4, "CD2_1": 1e-4, "CD2_2": 4e-4}  # fmt: skip
+    for k in range(6):
+        dx, dy = dice.uniform(-3, 3, 2) if k else (0.0, 0.0)
+        write_light(
+            tmp_path / f"l{k}.fits", k, dice, dx=dx, dy=dy, sigma=1.4 if k == 0 else 1.45, **coordinates
+        )
+    out = tmp_path / "fine.fits"
+    result = stack(tmp_path, out, resample="drizzle", pixel=0.5, pixfrac=0.8, looks=2)
+    assert result.inputs.meta["reference"].endswith("l0.fits")
+    assert result.check.value == pytest.approx(1.0, abs=3 * result.check.err)
+    frame = read_frame(out)
+    assert frame.shape == (2 * SIDE, 2 * SIDE) and result.looks and "PIXRATIO" in fits.getheader(out)
+    stars = detect_stars(frame)
+    ra, dec = frame.wcs.all_pix2world(stars["x"], stars["y"], 0)
+    x, y = WCS(fits.Header(coordinates)).all_world2pix(ra, dec, 0)
+    gap = np.hypot(x[:, None] - PLACES[:, 0], y[:, None] - PLACES[:, 1]).min(axis=0)
+    assert np.median(gap) < 0.03
+    assert len(describe_stack(result, "fine.fits")) > 6

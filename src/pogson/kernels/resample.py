@@ -5,9 +5,9 @@ import math
 import numpy as np
 from numba import njit
 
-NEAREST, BILINEAR, BICUBIC, LANCZOS = 0, 1, 2, 3
+NEAREST, BILINEAR, BICUBIC, LANCZOS, DRIZZLE = 0, 1, 2, 3, 4  # the last one is `drizzle_rows`
 
-_PHASES = 512  # of the table of weights; between them straight lines
+_CHUNK = 256  # pixels that are worked on together: few enough for the fastest memory
 
 
 @njit(cache=True, nogil=True)
@@ -136,7 +136,7 @@ def kernel_weights(kind, f, weights):
 
 
 @njit(cache=True, nogil=True)
-def resample_rows(values, spread, y0, matrix, first_row, kind, out, out_spread):
+def resample_rows(values, spread, y0, matrix, first_row, kind, taps, out, out_spread):
     """Interpolate rows of the output grid from rows of a frame.
 
     A place that needs an unusable pixel, or one outside the rows, has no value. Values are per pixel of the
@@ -154,15 +154,14 @@ def resample_rows(values, spread, y0, matrix, first_row, kind, out, out_spread):
         Row of the output that is the first row of `out`.
     kind : int
         NEAREST, BILINEAR, BICUBIC or LANCZOS.
+    taps : float32 (n, k)
+        Of BICUBIC and LANCZOS: each pixel's weight as a polynomial in 2 f - 1, lowest power first.
     out, out_spread : float32 (ny, nx)
         Written: value (NaN where there is none) and the variance of this single value.
     """
     area = np.float32(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]))
-    table = np.empty((_PHASES + 1, 6))
-    n = 0
-    if kind > BILINEAR:
-        for k in range(_PHASES + 1):
-            n = kernel_weights(kind, k / _PHASES, table[k])
+    n = taps.shape[0]
+    work = np.empty((4 * n + 2, _CHUNK), np.float32)
     out[:] = np.nan
     out_spread[:] = 0.0
     for r in range(out.shape[0]):
@@ -174,7 +173,7 @@ def resample_rows(values, spread, y0, matrix, first_row, kind, out, out_spread):
         elif kind == BILINEAR:
             _bilinear_row(values, spread, u, v, matrix, area, out[r], out_spread[r])
         else:
-            _kernel_row(values, spread, u, v, matrix, area, table, n, out[r], out_spread[r])
+            _kernel_row(values, spread, u, v, matrix, area, taps, work, out[r], out_spread[r])
 
 
 @njit(cache=True, nogil=True)
@@ -238,43 +237,68 @@ def _run(f, step):
 
 
 @njit(cache=True, nogil=True)
-def _kernel_row(values, spread, u, v, matrix, area, table, n, out, out_spread):
+def _kernel_row(values, spread, u, v, matrix, area, taps, work, out, out_spread):
+    """As `_bilinear_row`, with n by n weights, which are found for a run of pixels first."""
     my, mx = values.shape
-    wx, wy = np.empty(6), np.empty(6)
+    nx, n = out.shape[0], taps.shape[0]
+    across, across2 = work[:n], work[n : 2 * n]
+    along, along2, sums = work[2 * n : 3 * n], work[3 * n : 4 * n], work[4 * n :]
+    du, dv = matrix[0, 0] - 1.0, matrix[1, 0]
     before = n // 2 - 1
-    for x in range(out.shape[0]):
-        p, q = matrix[0, 0] * x + u, matrix[1, 0] * x + v
+    x = 0
+    while x < nx:
+        p, q = u + du * x, v + dv * x
         i, j = math.floor(p), math.floor(q)
-        _look_up(table, p - i, n, wx)
-        _look_up(table, q - j, n, wy)
-        i -= before
-        j -= before
-        if not (0 <= i <= mx - n and 0 <= j <= my - n):
-            continue
-        total, variance = 0.0, 0.0
-        for k in range(n):
-            a, b = values[j + k], spread[j + k]
-            line, noise = 0.0, 0.0
-            for m in range(n):
-                line += wx[m] * a[i + m]
-                noise += wx[m] * wx[m] * b[i + m]
-            total += wy[k] * line
-            variance += wy[k] * wy[k] * noise
-        out[x] = area * total
-        out_spread[x] = area * area * variance
+        f, g = p - i, q - j
+        size = min(_run(f, du), _run(g, dv), nx - x, _CHUNK)
+        i, j = i - before, j - before
+        first, stop = max(x, -i), min(x + size, mx - n + 1 - i)
+        if 0 <= j <= my - n and first < stop:
+            skip, m = first - x, stop - first
+            _weigh(taps, f + du * skip, du, m, across, across2)
+            _weigh(taps, g + dv * skip, dv, m, along, along2)
+            light, noise = out[first:stop], out_spread[first:stop]
+            _sum_kernel(values, j, first + i, n, across, along, area, sums, light)
+            _sum_kernel(spread, j, first + i, n, across2, along2, area * area, sums, noise)
+        x += size
 
 
 @njit(cache=True, nogil=True)
-def _look_up(table, f, n, weights):
-    at = f * _PHASES
-    k = min(int(at), _PHASES - 1)
-    part = at - k
-    for m in range(n):
-        weights[m] = table[k, m] + part * (table[k + 1, m] - table[k, m])
+def _weigh(taps, f, step, size, weights, squares):
+    """Weights, and their squares, at places that move on by `step` from pixel to pixel."""
+    start, rise = np.float32(2.0 * f - 1.0), np.float32(2.0 * step)
+    top = taps.shape[1] - 1
+    for m in range(taps.shape[0]):
+        w, w2 = weights[m][:size], squares[m][:size]
+        w[:] = taps[m, top]
+        for k in range(top - 1, -1, -1):
+            c = taps[m, k]
+            for t in range(size):
+                w[t] = w[t] * (start + rise * np.float32(t)) + c
+        for t in range(size):
+            w2[t] = w[t] * w[t]
 
 
 @njit(cache=True, nogil=True)
-def carry_bits(mask, wanted, y0, matrix, first_row, values, bits):
+def _sum_kernel(pixels, row, column, n, across, along, factor, work, out):
+    size = out.shape[0]
+    total, line = work[0][:size], work[1][:size]
+    total[:] = np.float32(0.0)
+    for k in range(n):
+        line[:] = np.float32(0.0)
+        for m in range(n):
+            w, a = across[m], pixels[row + k, column + m : column + m + size]
+            for t in range(size):
+                line[t] += w[t] * a[t]
+        w = along[k]
+        for t in range(size):
+            total[t] += w[t] * line[t]
+    for t in range(size):
+        out[t] = factor * total[t]
+
+
+@njit(cache=True, nogil=True)
+def carry_bits(mask, wanted, y0, matrix, first_row, reach, values, bits):
     """Mark places of the output where a value that is used came from a pixel with one of some bits.
 
     Parameters
@@ -285,10 +309,12 @@ def carry_bits(mask, wanted, y0, matrix, first_row, values, bits):
         Bits that are carried over.
     y0, matrix, first_row
         As in `resample_rows`.
+    reach : float
+        Pixels of the frame that are nearer in x and in y count.
     values : float32 (ny, nx)
         The frame's values on the output; NaN where none is used.
     bits : uint16 (ny, nx)
-        The bits of the nearest two by two pixels are added.
+        The bits found are added.
     """
     my, mx = mask.shape
     ny, nx = values.shape
@@ -297,8 +323,8 @@ def carry_bits(mask, wanted, y0, matrix, first_row, values, bits):
         for x in range(nx):
             if values[r, x] != values[r, x]:
                 continue
-            i = math.floor(matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2])
-            j = math.floor(matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2]) - y0
-            for q in range(max(j, 0), min(j + 2, my)):
-                for p in range(max(i, 0), min(i + 2, mx)):
+            u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
+            v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] - y0
+            for q in range(max(math.floor(v - reach) + 1, 0), min(math.ceil(v + reach), my)):
+                for p in range(max(math.floor(u - reach) + 1, 0), min(math.ceil(u + reach), mx)):
                     bits[r, x] |= mask[q, p] & wanted

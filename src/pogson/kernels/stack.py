@@ -158,7 +158,7 @@ def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, g
 
 
 @njit(cache=True, nogil=True)
-def weighted_mean(values, spread, weights, edge, data, variance, used):
+def weighted_mean(values, spread, share, weights, edge, data, variance, used):
     """Weighted mean of each pixel, and its variance.
 
     Weights do not depend on the pixel: the mean is linear in the light, and its variance unbiased.
@@ -167,6 +167,8 @@ def weighted_mean(values, spread, weights, edge, data, variance, used):
     ----------
     values, spread : float32 (n, m + 2 edge)
         NaN where a frame has no value; variance of each value.
+    share : float32 (n, m + 2 edge), or (1, 1)
+        What each value weighs beside the weight of its frame; one number: all weigh the same.
     weights : float64 (n,)
         Of the frames.
     edge : int
@@ -178,26 +180,32 @@ def weighted_mean(values, spread, weights, edge, data, variance, used):
     """
     n = values.shape[0]
     m = data.shape[0]
-    sums = np.empty((4, _CHUNK), np.float32)
-    total, light, noise, count = sums[0], sums[1], sums[2], sums[3]
+    sums = np.empty((5, _CHUNK), np.float32)
+    total, light, noise, count, own = sums[0], sums[1], sums[2], sums[3], sums[4]
     zero, one, nan = np.float32(0.0), np.float32(1.0), np.float32(np.nan)
     for start in range(0, m, _CHUNK):
         stop = min(start + _CHUNK, m)
         size = stop - start
-        sums[:] = zero
+        sums[:4] = zero
         for i in range(n):
             v, s = values[i, edge + start : edge + stop], spread[i, edge + start : edge + stop]
             a = np.float32(weights[i])
-            b = np.float32(weights[i] * weights[i])
+            if share.shape[1] > 1:
+                h = share[i, edge + start : edge + stop]
+                for c in range(size):
+                    own[c] = a * h[c] if v[c] == v[c] else zero
+            else:
+                for c in range(size):
+                    own[c] = a if v[c] == v[c] else zero
             # loops over few arrays each: the compiler works on several pixels at once then
             for c in range(size):
-                total[c] += a if v[c] == v[c] else zero
+                total[c] += own[c]
             for c in range(size):
                 count[c] += one if v[c] == v[c] else zero
             for c in range(size):
-                light[c] += a * v[c] if v[c] == v[c] else zero
+                light[c] += own[c] * v[c] if v[c] == v[c] else zero
             for c in range(size):
-                noise[c] += b * s[c] if v[c] == v[c] else zero
+                noise[c] += own[c] * own[c] * s[c]
         for c in range(size):
             p = start + c
             there = total[c] > zero

@@ -132,7 +132,9 @@ def stack_lights(
         layers = [_layer(one, move, how.sky) for one, move in zip(frames, moves, strict=True)]
         made = coadd(layers, shape, memory=how.memory, each=_threads(how.workers, progress), **options)
         order = [best, *(i for i in range(len(frames)) if i != best)][: how.looks]
-        single = {**options, "method": "mean", "resample": "shift"}
+        single = {**options, "method": "mean"}
+        if options.get("resample") != "drizzle":
+            single["resample"] = "shift"
         looks = {frames[i].frame.exposure.path: coadd([layers[i]], shape, **single).data for i in order}
     done = finish(made, frames, layers, best, failures, target, options, how.sky)
     return replace(done, looks=looks)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import nan
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy.table import Table
 
 from pogson.core.errors import FrameError
-from pogson.core.frame import Frame, Image
+from pogson.core.frame import Exposure, Frame, Image
 from pogson.io.fits import write_frame
 from pogson.pipeline.stack_align import Aligned, at_radius
 from pogson.pipeline.stack_survey import APERTURE, Surveyed
 from pogson.pipeline.workers import Failure
 from pogson.steps.measure.aperture import measure_aperture
-from pogson.steps.stack.coadd import Stack
 from pogson.steps.stack.effective import Effective, combine_exposures
 from pogson.steps.stack.layer import Layer
+from pogson.steps.stack.result import Stack
 from pogson.steps.stack.scale import Scale, fit_scale
 
 UNKNOWN = Scale(nan, nan)
@@ -73,9 +75,8 @@ def finish(
     exposures, scales = [one.frame.exposure for one in frames], [one.scale for one in frames]
     unit = frames[best].frame.unit
     effective = combine_exposures(exposures, [s.value for s in scales], stack.weights, best, unit)
-    frame = Frame(
-        stack.data, stack.variance, stack.mask, effective.exposure, unit=unit, correlation=stack.correlation
-    )
+    exposure = _on_grid(effective.exposure, stack)
+    frame = Frame(stack.data, stack.variance, stack.mask, exposure, unit=unit, correlation=stack.correlation)
     inputs = Table(
         {
             "path": [e.path for e in exposures],
@@ -95,22 +96,52 @@ def finish(
     if target is not None:
         cards = _cards(stack, effective, inputs, best, options, sky)
         write_frame(target, frame, cards, planes={"COVERAGE": stack.coverage, "REJECTED": stack.rejected})
-    return StackResult(stack, frame, effective, inputs, tuple(failures), _check(frame, frames[best].frame))
+    return StackResult(
+        stack, frame, effective, inputs, tuple(failures), _check(frame, frames[best].frame, stack.pixel)
+    )
 
 
-def _check(stack: Frame, reference: Surveyed) -> Scale:
+def _check(stack: Frame, reference: Surveyed, pixel: float) -> Scale:
     """The scale stars, measured on the stack."""
     stars = reference.fluxes
     if not len(stars):
         return UNKNOWN
-    field = Table({"id": stars["star"], "x": stars["x"], "y": stars["y"], "flux": stars["flux"]})
+    x, y = (on_grid(stars[name], pixel) for name in ("x", "y"))
+    field = Table({"id": stars["star"], "x": x, "y": y, "flux": stars["flux"]})
     timed = replace(stack, exposure=replace(stack.exposure, exptime=1.0))
-    how = {"fwhm": reference.fwhm, "radius": APERTURE, "radii": stars.meta["radii"]}
+    radii = tuple(r / pixel for r in stars.meta["radii"])
+    fwhm = reference.fwhm / pixel
     radius = 1.5 * APERTURE * reference.fwhm
     try:
-        return fit_scale(at_radius(measure_aperture(timed, field, **how), radius), at_radius(stars, radius))
+        found = at_radius(
+            measure_aperture(timed, field, fwhm=fwhm, radius=APERTURE, radii=radii), radius / pixel
+        )
+        return fit_scale(found, at_radius(stars, radius))
     except FrameError:
         return UNKNOWN
+
+
+def on_grid(place: Any, pixel: float) -> Any:
+    """Where a place of the reference frame is on pixels of another size."""
+    return (np.asarray(place, float) + 0.5) / pixel - 0.5
+
+
+def _on_grid(exposure: Exposure, stack: Stack) -> Exposure:
+    """With the size of the stack's pixels in its coordinates."""
+    if stack.pixel == 1.0:
+        return exposure
+    cards = dict(exposure.cards)
+    for name, value in exposure.cards.items():
+        if name.startswith("CRPIX"):
+            cards[name] = 1.0 + float(on_grid(value - 1.0, stack.pixel))
+        elif name.startswith(("CD1_", "CD2_", "CDELT")):
+            cards[name] = value * stack.pixel
+        elif re.fullmatch(r"[AB]P?_\d_\d", name):
+            powers = int(name[-3]) + int(name[-1])
+            cards[name] = value * stack.pixel ** (powers - 1)
+    return replace(
+        exposure, cards=cards, pixel_scale=exposure.pixel_scale * stack.pixel, shape=stack.data.shape
+    )
 
 
 def _cards(
@@ -125,6 +156,7 @@ def _cards(
         "NCOMBINE": (len(inputs), "frames combined"),
         "COMBMETH": (options.get("method", "robust"), "how they were combined"),
         "RESAMPLE": (options.get("resample", "bilinear"), "how they were moved"),
+        "PIXRATIO": (stack.pixel, "side of a pixel over that of the reference frame's"),
         "REFFRAME": (Path(inputs["path"][best]).name, "frame of grid and flux scale"),
         "EXPTIME": (effective.exposure.exptime, "[s] exposure time of the flux scale"),
         "EXPTOTAL": (effective.total, "[s] sum of the exposure times"),

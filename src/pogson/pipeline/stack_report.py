@@ -40,7 +40,7 @@ def describe_stack(result: StackResult, out: str) -> list[str]:
     check = result.check
     if check.n:
         lines.append(f"{check.n} stars: flux over that in the reference {check.value:.4f} +- {check.err:.4f}")
-    gain = single / (deep * stack.correlation)
+    gain = single * stack.pixel / (deep * stack.correlation)
     lines.append(
         f"deeper than one frame by {gain:.2f} ({sqrt(len(inputs)):.2f} for equal frames); "
         f"{100.0 * stack.rejected.sum() / max(stack.coverage.sum(), 1):.3f} % of values rejected"

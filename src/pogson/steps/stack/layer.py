@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,26 @@ from pogson.core.errors import SettingError
 from pogson.core.flags import UNUSABLE, Pixel
 from pogson.core.frame import Frame, Image, Mask
 from pogson.core.transform import Transform
-from pogson.kernels.resample import BICUBIC, BILINEAR, LANCZOS, NEAREST, kernel_weights
+from pogson.kernels.drizzle import drizzle_rows
+from pogson.kernels.resample import BICUBIC, BILINEAR, DRIZZLE, LANCZOS, NEAREST, kernel_weights
 
 #: rows y0 to y1 (stop excluded) of a frame: data, variance, mask
 Rows = Callable[[int, int], tuple[Image, Image, Mask]]
+
+_PHASES = np.linspace(0.0, 1.0, 257)  # between two pixels
 
 #: pixels that never enter; saturated ones do: the sum is then a lower limit, and flagged
 LEFT_OUT = np.uint16(UNUSABLE & ~int(Pixel.SATURATED | Pixel.BLEED))
 
 #: how a frame is brought onto the grid of the stack: "shift" moves by whole pixels and never turns
-KINDS = {"shift": NEAREST, "nearest": NEAREST, "bilinear": BILINEAR, "bicubic": BICUBIC, "lanczos3": LANCZOS}
+KINDS = {
+    "shift": NEAREST,
+    "nearest": NEAREST,
+    "bilinear": BILINEAR,
+    "bicubic": BICUBIC,
+    "lanczos3": LANCZOS,
+    "drizzle": DRIZZLE,
+}
 
 
 @dataclass(frozen=True)
@@ -142,27 +153,87 @@ class Layer:
         """Inverse variance of an empty pixel of the stack, were it this frame alone."""
         return self.scale**2 / (self.noise**2 * self.transform.scale**2)
 
-    def matrix(self, kind: str, shape: tuple[int, int]) -> NDArray[np.float64]:
-        """The map that pixels are taken by: the transform, or its nearest whole shift."""
-        if kind != "shift":
-            return np.ascontiguousarray(self.transform.matrix, np.float64)
-        x, y = (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0
-        u, v = self.transform.apply(x, y)
-        return np.array([[1.0, 0.0, float(np.round(u - x))], [0.0, 1.0, float(np.round(v - y))]])
+    def matrix(self, kind: str, shape: tuple[int, int], pixel: float = 1.0) -> NDArray[np.float64]:
+        """The map that pixels are taken by: the transform, or its nearest whole shift.
+
+        `shape` is that of the reference frame, `pixel` the side of the stack's pixels in those of that frame.
+        """
+        if kind == "shift":
+            x, y = (shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0
+            u, v = self.transform.apply(x, y)
+            return np.array([[1.0, 0.0, float(np.round(u - x))], [0.0, 1.0, float(np.round(v - y))]])
+        grid = np.array(
+            [[pixel, 0.0, (pixel - 1.0) / 2.0], [0.0, pixel, (pixel - 1.0) / 2.0], [0.0, 0.0, 1.0]]
+        )
+        return np.ascontiguousarray(self.transform.matrix @ grid, np.float64)
 
 
-def noise_kept(kind: str, matrix: NDArray[np.float64], shape: tuple[int, int]) -> float:
-    """Mean of the sum of squared weights: the share of a pixel's variance that interpolation leaves."""
+@lru_cache
+def weights_at(kind: int) -> NDArray[np.float64]:
+    """Weights of the pixels around 257 places from one pixel to the next: float64 (257, n)."""
+    line = np.zeros(6)
+    n = 1
+    found = []
+    for f in _PHASES:
+        n = kernel_weights(kind, f, line)
+        found.append(line.copy())
+    return np.array(found)[:, :n]
+
+
+@lru_cache
+def taps(kind: int) -> Image:
+    """The weights of a kernel as polynomials, as `resample_rows` takes them; good to 1e-6."""
+    degree = {BICUBIC: 3, LANCZOS: 9}.get(kind, 0)
+    fit = np.polynomial.polynomial.polyfit(2.0 * _PHASES - 1.0, weights_at(max(kind, BILINEAR)), degree)
+    return np.ascontiguousarray(fit.T, np.float32)
+
+
+def noise_kept(
+    kind: str,
+    matrix: NDArray[np.float64],
+    shape: tuple[int, int],
+    pixfrac: float = 1.0,
+    *,
+    shared: bool = False,
+) -> NDArray[np.float64]:
+    """Sums of squared weights at places of the stack: shares of the variance that interpolation leaves.
+
+    `shared`: of drops, as they count in a mean, with the area that they cover.
+    """
     if KINDS[kind] == NEAREST:
-        return 1.0
-    y, x = (v.ravel() for v in np.meshgrid(*(np.round(np.linspace(0, n - 1, 37)) for n in shape)))
+        return np.ones(1)
+    if KINDS[kind] == DRIZZLE:
+        return _noise_drizzled(matrix, shape, pixfrac, shared)
+    y, x = _places(shape, 37)
+    squares = np.sum(weights_at(KINDS[kind]) ** 2, axis=1)
     total = np.ones(len(x))
     for row in matrix:
         place = row[0] * x + row[1] * y + row[2]
         part = place - np.floor(place)
         part[np.minimum(part, 1.0 - part) < 1e-9] = 0.0
-        weights = np.zeros(6)
-        for i, f in enumerate(part):
-            n = kernel_weights(KINDS[kind], float(f), weights)
-            total[i] *= np.sum(weights[:n] ** 2)
-    return float(total.mean())
+        total *= np.interp(part, _PHASES, squares)
+    return total
+
+
+def _places(shape: tuple[int, int], n: int) -> NDArray[np.float64]:
+    """y, x of n by n pixels, evenly spread."""
+    grid = np.meshgrid(*(np.round(np.linspace(0, size - 1, n)) for size in shape), indexing="ij")
+    return np.array([v.ravel() for v in grid])
+
+
+def _noise_drizzled(
+    matrix: NDArray[np.float64], shape: tuple[int, int], pixfrac: float, shared: bool
+) -> NDArray[np.float64]:
+    part = matrix[:, :2]
+    size = 2 * (int(np.ceil(np.abs(part).sum(axis=1).max() + pixfrac)) + 2)
+    ones = np.ones((size, size), np.float32)
+    value, noise, share = (np.empty((1, 1), np.float32) for _ in range(3))
+    y, x = _places(shape, 17)
+    phases = (part @ np.array([x, y]) + matrix[:, 2:]) % 1.0
+    found = []
+    for phase in phases.T:
+        place = np.column_stack([part, size / 2 + phase])
+        drizzle_rows(ones, ones, 0, place, 0, pixfrac, value, noise, share)
+        if share[0, 0] > 0.0:
+            found.append(float(noise[0, 0]) * (float(share[0, 0]) ** 2 if shared else 1.0))
+    return np.array(found) / float(np.linalg.det(part)) ** 2

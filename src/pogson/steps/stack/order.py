@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -60,13 +61,18 @@ def variance_factors(n: int, low: int, high: int, median: bool) -> NDArray[np.fl
     return factors.astype(np.float32)
 
 
-def unequal_factor(sigma: NDArray[np.float64], low: int, high: int, median: bool) -> float:
-    """The same for values of different noise: over the variance of their mean, and over the equal case."""
+def unequal_factor(sigma: Sequence[NDArray[np.float64]], low: int, high: int, median: bool) -> float:
+    """The same for values of different noise: over the variance of their mean, and over the equal case.
+
+    `sigma` holds for each frame its noise at some pixels.
+    """
     n = len(sigma)
-    draws = np.random.default_rng(21).standard_normal((_DRAWS if n < 60 else _DRAWS // 4, n))
+    dice = np.random.default_rng(21)
+    draws = dice.standard_normal((_DRAWS // 2 if n < 60 else _DRAWS // 8, n))
+    sizes = np.column_stack([s[dice.integers(0, len(s), len(draws))] for s in sigma])
     a, b = ((n - 1) // 2,) * 2 if median else trimmed(n, low, high)
     spread = []
-    for size in (sigma, np.ones(n)):
+    for size in (sizes, np.ones(n)):
         values = np.sort(draws * size, axis=1)
         spread.append(values[:, a : n - b].mean(axis=1).var() / np.mean(size**2))
     return float(spread[0] / spread[1])
