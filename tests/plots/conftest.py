@@ -105,8 +105,16 @@ def invent_frames(rng):
         "transparency": cloud,
         "accepted": accepted,
         "reasons": reasons,
+        "reason_codes": np.where(accepted, "", np.where(cloud < 0.8, "cloud", "trailed, focus")),
     }
-    bias = {"path": ["bias.fits"], "kind": ["bias"], "band": [""], "accepted": [True], "reasons": [""]}
+    bias = {
+        "path": ["bias.fits"],
+        "kind": ["bias"],
+        "band": [""],
+        "accepted": [True],
+        "reasons": [""],
+        "reason_codes": [""],
+    }
     bias |= {"gain_source": ["measured"], "read_noise_source": ["measured"], "n_stars": [0]}
     return FRAMES.table(
         **{name: np.concatenate([values, bias.get(name, [np.nan])]) for name, values in lights.items()}

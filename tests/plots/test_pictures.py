@@ -122,7 +122,7 @@ def test_empty_input_is_said_and_does_not_fail():
     assert "no stars" in texts(plot_recovery(none, none, none, axes()))
     assert "no stars" in texts(plot_pulls({}, axes()))
     assert all("no stars" in texts(ax) for ax in plot_zero_point(empty, axes(4)))
-    assert all("no light frames" in texts(ax) for ax in plot_frames(FRAMES.empty(), axes(5)))
+    assert all("no light frames" in texts(ax) for ax in plot_frames(FRAMES.empty(), axes(15)))
 
 
 def test_a_frame_without_a_usable_pixel_is_said():
@@ -200,25 +200,32 @@ def test_a_big_image_is_averaged_down_before_it_is_drawn():
     assert ax.get_xlim() == (-0.5, 2000.5)
 
 
-def test_rejected_frames_are_crossed_out_and_say_why(night):
-    panels = plot_frames(night.frames, axes(5), zero_points=night.zero_points)
-    crosses = [line for line in panels[0].lines if line.get_marker() == "x"]
-    assert sum(line.get_xdata().size for line in crosses) == 4
-    assert "stars trailed: elongation 1.6 | transparency 0.5 below 0.7" in texts(panels[0])
+def test_rejected_frames_are_marked_by_their_reason_in_every_panel_and_counted_in_the_key(night):
+    figure = figure_frames(night.frames, zero_points=night.zero_points)
+    marks = {
+        line.get_label(): line.get_xdata().size for line in figure.axes[0].lines if line.get_label()[0] != "_"
+    }
+    assert marks == {"cloud": 3, "trailed": 1}
+    key = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert key == ["g (9)", "r (9)", "rejected: cloud (3)", "rejected: trailed (1)"]
 
 
 def test_frames_without_times_are_counted(night):
     frames = night.frames.copy()
     frames["bjd_tdb"] = np.nan
-    panels = plot_frames(frames, axes(5))
+    panels = plot_frames(frames, axes(15))
     assert panels[-1].get_xlabel() == "frame number"
-    assert "no zero point known" in texts(panels[-1])
+    assert "zero point: unknown" in texts(panels[1])
+    frames["bjd_tdb"] = 2458607.7
+    assert plot_frames(frames, axes(15))[-1].get_xlabel() == "frame number", "all frames at one time"
+    frames["bjd_tdb"], frames["jd_utc"] = np.nan, 2458607.7 + 0.01 * np.arange(len(frames))
+    assert plot_frames(frames, axes(15))[-1].get_xlabel() == "hours since JD(UTC) 2458607.7000"
 
 
 def test_zero_points_are_joined_by_the_name_of_the_frame(night):
     shuffled = night.zero_points[::-1]
-    one = plot_frames(night.frames, axes(5), zero_points=night.zero_points)[4]
-    two = plot_frames(night.frames, axes(5), zero_points=shuffled)[4]
+    one = plot_frames(night.frames, axes(15), zero_points=night.zero_points)[1]
+    two = plot_frames(night.frames, axes(15), zero_points=shuffled)[1]
     for a, b in zip(one.lines, two.lines, strict=True):
         assert np.array_equal(a.get_xydata(), b.get_xydata(), equal_nan=True)
 
@@ -270,16 +277,11 @@ def test_bands_run_from_blue_to_red_and_a_strange_band_has_a_colour_too():
     assert ZEROPOINTS.names[0] == "frame"
 
 
-def test_a_reason_is_written_once_however_often_it_happens(night):
-    frames = night.frames.copy()
-    frames.replace_column("reasons", [f"sky {i} above 300" for i in range(len(frames))])
-    frames["accepted"] = False
-    assert texts(plot_frames(frames, axes(5))[0]) == "sky 0 above 300"
-
-
 def test_the_time_axis_stays_when_the_lowest_panel_is_empty(night):
-    panels = plot_frames(night.frames, axes(5))
-    assert "no zero point known" in texts(panels[-1])
+    frames = night.frames.copy()
+    frames["airmass"] = np.nan
+    panels = plot_frames(frames, axes(15))
+    assert "airmass: unknown" in texts(panels[-1])
     assert len(panels[-1].get_xticks()) > 2
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from pogson.plots.lightcurve import plot_folded, plot_light_curve, plot_transit
-from pogson.plots.metrics import metrics_in, plot_metrics, plot_shifts, plot_transparency_map
+from pogson.plots.lightcurve import plot_event, plot_folded, plot_light_curve
+from pogson.plots.metrics import plot_shifts, plot_transparency_map
+from pogson.plots.products import figure_covered
 from pogson.plots.style import new_figure, to_png
 from pogson.plots.variability import plot_noise
 
@@ -56,12 +57,29 @@ def test_a_folded_curve_shows_two_turns_and_its_medians():
 
 def test_a_transit_is_drawn_with_its_baseline_and_residuals():
     table = curve(amplitude=0.0)
-    table["baseline"], table["model"] = np.ones(60), np.full(60, 0.999)
-    three = axes(3)
-    plot_transit(table, three, title="HAT-P-32 b")
-    assert three[0].get_title() == "HAT-P-32 b" or three[0].get_title(loc="left") == "HAT-P-32 b"
-    drawn = three[2].containers[0].lines[0].get_ydata()
+    table["model"], table["residual"] = np.full(60, 0.999), table["flux"] / 0.999 - 1
+    two = axes(2)
+    plot_event(table, two, mid=2458107.7, duration=0.1, title="HAT-P-32 b")
+    assert "HAT-P-32 b" in (two[0].get_title(), two[0].get_title(loc="left"))
+    drawn = two[1].containers[0].lines[0].get_ydata()
     np.testing.assert_allclose(drawn, 100 * (table["flux"] / 0.999 - 1))
+    assert [text.get_text().split("\n")[0] for text in two[0].texts] == ["measured", "check star"]
+
+
+def test_what_was_measured_is_drawn_above_where_the_baseline_leans():
+    table = curve(amplitude=0.0)
+    table["baseline"] = 1 + 0.01 * np.linspace(-1, 1, 60)
+    table["model"], table["residual"] = table["baseline"], table["flux"] / table["baseline"] - 1
+    table["flux"][7] = table["baseline"][7] = np.nan
+    two = axes(2)
+    plot_event(table, two, mid=2458107.7)
+    assert [text.get_text().split("\n")[0] for text in two[0].texts] == [
+        "detrended",
+        "measured",
+        "check star",
+    ]
+    clean, raw = (two[0].containers[k].lines[0].get_ydata() for k in (0, 1))
+    assert np.nanmin(raw) > np.nanmax(clean)
 
 
 def variability(n=200):
@@ -100,19 +118,40 @@ def frames(n=30):
     return table
 
 
-def test_metrics_that_are_there_are_drawn_and_rejected_frames_crossed_out():
-    names = metrics_in(frames())
-    assert [name for name, _ in names] == ["sky", "fwhm"]
-    two = axes(2)
-    plot_metrics(frames(), two)
-    assert len(two[0].lines[0].get_xdata()) == 29
-    assert len(two[0].lines[1].get_xdata()) == 1
-
-
 def test_half_a_turn_is_no_jump_of_a_whole_one():
-    two = axes(2)
-    plot_shifts(frames(), two)
-    assert np.ptp(two[1].lines[0].get_ydata()) == pytest.approx(0.2)
+    three = axes(3)
+    plot_shifts(frames(), three)
+    assert np.ptp(np.concatenate([line.get_ydata() for line in three[2].lines[:1]])) == pytest.approx(0.2)
+
+
+def test_the_periodic_error_stands_out_once_the_drift_is_gone_on_each_side_of_the_meridian():
+    table = frames(200)
+    k = np.arange(200)
+    table["rotation"] = np.where(k < 100, 0.0, 180.0)
+    wave = 2.0 * np.sin(k / 3.0)
+    table["dx"] = 0.8 * k + 0.001 * k**2 + wave + np.where(k < 100, 0.0, 60.0)
+    table["dy"] = -0.3 * k
+    three = axes(3)
+    plot_shifts(table, three)
+    left = np.concatenate([line.get_ydata() for line in three[1].lines[0:4:2]])
+    assert np.corrcoef(left, wave)[0, 1] > 0.98
+    assert np.ptp(left) == pytest.approx(4.0, abs=0.6)
+    assert np.abs(np.concatenate([line.get_ydata() for line in three[1].lines[1:4:2]])).max() < 0.01
+
+
+def test_rejected_frames_are_marked_over_the_shifts():
+    three = axes(3)
+    plot_shifts(frames(), three)
+    labels = three[0].get_legend_handles_labels()[1]
+    assert labels == ["x", "y", "rejected: rejected"]
+
+
+def test_only_the_most_covered_frames_are_shown():
+    maps = {f"n/f{k}.fits": [[1.0, 1.0 - 0.05 * k], [1.0, float("nan")]] for k in range(10)}
+    figure = figure_covered(maps)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == [f"f{k}.fits" for k in range(4, 10)]
+    assert figure_covered({}).axes
 
 
 def test_a_covered_part_of_a_frame_is_told_in_percent():
@@ -133,10 +172,10 @@ def test_nothing_is_said_in_words():
     ):
         (ax,) = axes()
         assert len(draw(ax).texts) == 1
-    assert plot_transit(empty, axes(3))[0].texts
+    assert plot_event(empty, axes(2), mid=0.0)[0].texts
     blind = frames()
     blind["dx"] = blind["bjd_tdb"] = np.nan
-    assert plot_shifts(blind, axes(2))[0].texts
+    assert plot_shifts(blind, axes(3))[0].texts
 
 
 def test_the_same_light_curve_makes_the_same_picture():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import nan
@@ -113,7 +114,7 @@ def calibrate_magnitudes(
         accepted,
         dict(zero_points.colors) if zero_points else {},
         matched,
-        (*notes, *_strangers(reduced.lights, settings)),
+        (*notes, *_strangers(reduced.lights, settings), *_same_times(reduced.lights)),
         coverage,
     )
 
@@ -171,6 +172,16 @@ def _strangers(lights: Sequence[Measured], settings: Settings) -> list[str]:
     names = {Path(m.detected.exposure.path).name for m in lights}
     wanted = [(key, name) for key in ("drop", "keep") for name in settings.of("judge").get(key, ())]
     return [f"[judge] {key}: no light frame is named {name}" for key, name in wanted if name not in names]
+
+
+def _same_times(lights: Sequence[Measured]) -> list[str]:
+    """Times that several frames share: a clock that stood still, or copies of a frame."""
+    shared = Counter(e.jd_utc for m in lights if np.isfinite((e := m.detected.exposure).jd_utc))
+    return [
+        f"{n} light frames have the same time, JD {time:.5f}: their order in time is not known"
+        for time, n in shared.items()
+        if n > 1
+    ]
 
 
 def _with_facts(light: Measured) -> Table:

@@ -45,6 +45,8 @@ def measure_coverages(photometry: Sequence[Table], relative: Table) -> dict[str,
         enough = np.isfinite(sure).sum(0) >= max(LEAST_FRAMES, len(mine) // 2)
         usual = np.full(mag.shape[1], np.nan)
         usual[enough] = np.nanmedian(sure[:, enough], axis=0)
+        if np.isfinite(offsets).any():
+            usual -= np.nanmedian(offsets)  # as bright as in the usual frame
         for k, table in enumerate(tables):
             exposure = table.meta["exposure"]
             loss = np.where(spoiled[k], np.nan, mag[k] - usual)

@@ -46,7 +46,7 @@ def plot_shifts(frames: Table, axes: Sequence[Axes]) -> Sequence[Axes]:
             rest.plot(hours[mine], _without_drift(hours[mine], values[mine]), **style)
         angle.plot(hours[mine], turn[mine], "o-", color=GREEN, markersize=2.8, linewidth=0.8)
     _mark_rejected(frames, axes, hours)
-    add_legend(whole)
+    add_legend(whole, loc="center left", bbox_to_anchor=(1.0, 0.5))
     angle.ticklabel_format(axis="y", useOffset=False)
     return axes
 

@@ -126,12 +126,14 @@ def add_key(figure: Figure, frames: Table) -> None:
 
 def frame_clock(lights: Table) -> tuple[Numbers, str]:
     """Hours since the first frame, or the frame's number where no two frames differ in time."""
-    times = numbers(lights, "bjd_tdb")
+    times, scale = numbers(lights, "bjd_tdb"), "BJD(TDB)"
+    if not np.isfinite(times).any():
+        times, scale = numbers(lights, "jd_utc"), "JD(UTC)"
     known = times[np.isfinite(times)]
     if len(known) == 0 or (len(known) > 1 and np.ptp(known) == 0.0):
         return np.arange(1.0, len(lights) + 1), "frame number"
     start = float(known.min())
-    return (times - start) * 24, f"hours since BJD(TDB) {start:.4f}"
+    return (times - start) * 24, f"hours since {scale} {start:.4f}"
 
 
 def rejection_codes(lights: Table) -> list[str]:

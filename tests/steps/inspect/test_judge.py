@@ -104,6 +104,15 @@ def test_the_seeing_is_judged_within_its_band():
     assert judge_frames(night())[3].accepted, "r frames are wide all night"
 
 
+def test_a_frame_that_does_not_match_because_it_is_trailed_says_so():
+    table = long_night()
+    table["problem"] = ["does not match" if k == 9 else "" for k in range(100)]
+    table["elongation"][9] = 2.4
+    verdict = judge_frames(table)[9]
+    assert verdict.codes == ("trailed", "no-match")
+    assert verdict.reasons == ("trailed: elongation 2.40, usually 1.10", "does not match")
+
+
 def test_frames_of_other_fields_say_nothing_of_the_seeing():
     table = night()
     table["fwhm"] = [1.2, 1.3, 3.0, 6.5, 6.6, 6.4]

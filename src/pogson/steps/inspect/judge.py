@@ -15,15 +15,15 @@ Values = NDArray[np.float64]
 
 #: why a frame is rejected: a word that stays the same, and a sentence
 REJECTED = {
-    "no-match": "{problem}",
+    "saturated": "saturated: {saturated:.0%} of the pixels",
     "few-stars": "few stars: {n_stars:.0f}",
     "cloud": "cloud: {transparency:.0%} of the light",
     "focus": "seeing or focus: FWHM {fwhm:.1f} px, usually {usual_fwhm:.1f} px",
     "trailed": "trailed: elongation {elongation:.2f}, usually {usual_elongation:.2f}",
     "covered": "covered in part: {patchiness:.0%} of the light differs",
-    "saturated": "saturated: {saturated:.0%} of the pixels",
     "range": "dynamic range: {dynamic_range:.0f}, below {least_range:g}",
     "uneven": "uneven sky: {uniformity:.1f} from part to part, above {most_uneven:g}",
+    "no-match": "{problem}",
     "dropped": "dropped by the settings",
 }
 
@@ -156,15 +156,15 @@ def judge_frames(
     light, patchy = night["transparency"], night["patchiness"]
     wide, long = (night.off(name, least) > FAR for name, least in (("fwhm", 0.3), ("elongation", 0.15)))
     rejected = {
-        "no-match": night.problem != "",
+        "saturated": night["saturated"] > max_saturated,
         "few-stars": night["n_stars"] < min_stars,
         "cloud": light < min_transparency,
         "focus": wide & (night["fwhm"] > max_fwhm_ratio * night["usual_fwhm"]),
         "trailed": long & (night["elongation"] > max_elongation_ratio * night["usual_elongation"]),
         "covered": patchy > max_patchiness,
-        "saturated": night["saturated"] > max_saturated,
         "range": night["dynamic_range"] < dynamic_range,
         "uneven": (night["uniformity"] > uniformity) & (uniformity > 0.0),
+        "no-match": night.problem != "",
         "dropped": np.isin(names, drop),
     }
     remarked = {
@@ -208,8 +208,7 @@ class _Night:
             value = np.asarray(frames[name], float) if known else np.full(len(frames), np.nan)
             self.columns[name] = value
             # a frame of another field says nothing of this one
-            known_value = np.where(self.problem == "", value, np.nan)
-            self.columns[f"usual_{name}"] = usual(known_value, self.groups(name))
+            self.columns[f"usual_{name}"] = usual(value, self.groups(name), among=self.problem == "")
 
     def __getitem__(self, name: str) -> Values:
         return self.columns[name]
@@ -220,8 +219,9 @@ class _Night:
 
     def off(self, name: str, least: float, *, of: str = "") -> Values:
         """Score of a metric; a difference matters from `least` of the usual; below 0 where small is bad."""
-        value = np.where(self.problem == "", np.sign(least) * self[name], np.nan)
-        return score(value, self.groups(name), matters=np.abs(least * self[f"usual_{of or name}"]))
+        matters = np.abs(least * self[f"usual_{of or name}"])
+        value = np.sign(least) * self[name]
+        return score(value, self.groups(name), matters=matters, among=self.problem == "")
 
     def facts(self, i: int) -> dict[str, float | str]:
         """Everything of one frame, for a sentence."""

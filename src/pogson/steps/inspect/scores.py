@@ -13,7 +13,9 @@ FAR = 5.0
 LEAST_FRAMES = 3
 
 
-def score(values: ArrayLike, bands: ArrayLike, *, matters: ArrayLike) -> Values:
+def score(
+    values: ArrayLike, bands: ArrayLike, *, matters: ArrayLike, among: ArrayLike | None = None
+) -> Values:
     """How far each frame is above the others of its band; 0 where that cannot be told.
 
     The score is the difference from the band's median over 1.4826 times the median absolute deviation.
@@ -26,23 +28,26 @@ def score(values: ArrayLike, bands: ArrayLike, *, matters: ArrayLike) -> Values:
         A metric and the band of each frame.
     matters : float or (n,)
         The least difference that means something.
+    among : bool (n,), optional
+        Frames that make the night; the others are compared with them.
     """
     value, band = np.asarray(values, float), np.asarray(bands, str)
-    off = value - usual(value, band)
-    spread = 1.4826 * usual(np.abs(off), band)
-    enough = np.zeros(len(value), bool)
-    for name in np.unique(band):
-        enough[band == name] = np.isfinite(value[band == name]).sum() >= LEAST_FRAMES
+    counts = np.isfinite(value) if among is None else np.isfinite(value) & np.asarray(among, bool)
+    off = value - usual(value, band, among=counts)
+    spread = 1.4826 * usual(np.abs(off), band, among=counts)
+    _, group = np.unique(band, return_inverse=True)
+    enough = (np.bincount(group, counts) >= LEAST_FRAMES)[group] if len(band) else np.zeros(0, bool)
     scale = np.maximum(spread, np.maximum(np.asarray(matters, float) / FAR, 1e-12))
     return np.where(enough & np.isfinite(off), off / scale, 0.0)
 
 
-def usual(values: ArrayLike, bands: ArrayLike) -> Values:
-    """The median of each frame's band; NaN where no value is known."""
+def usual(values: ArrayLike, bands: ArrayLike, *, among: ArrayLike | None = None) -> Values:
+    """The median of each frame's band, of the frames `among`; NaN where no value is known."""
     value, band = np.asarray(values, float), np.asarray(bands, str)
+    counts = np.isfinite(value) if among is None else np.isfinite(value) & np.asarray(among, bool)
     result = np.full(len(value), np.nan)
     for name in np.unique(band):
-        known = value[(band == name) & np.isfinite(value)]
+        known = value[(band == name) & counts]
         if known.size:
             result[band == name] = np.median(known)
     return result

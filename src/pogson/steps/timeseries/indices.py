@@ -60,7 +60,8 @@ def stetson_j(mag: Values, err: Values, mean: Values, time: Values, *, longest: 
     n = np.maximum(good.sum(1), 2)
     pull = np.sqrt(n / (n - 1.0))[:, None] * (mag - mean[:, None]) / err
     step = np.diff(time)
-    near = step <= (longest or 3.0 * float(np.nanmedian(step)) if len(step) else 0.0)
+    known = step[np.isfinite(step)]
+    near = step <= (longest or 3.0 * float(np.median(known)) if len(known) else 0.0)
     product = np.where(near, pull[:, 1:] * pull[:, :-1], np.nan)
     pairs = np.isfinite(product)
     value = np.where(pairs, np.sign(product) * np.sqrt(np.abs(np.where(pairs, product, 0.0))), 0.0)
