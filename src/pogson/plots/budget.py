@@ -121,7 +121,7 @@ def plot_repeats(repeats: Table, ax: Axes) -> Axes:
                 x, middle, color=ink, marker=marker, markersize=6, linewidth=1.5, linestyle=dashes,
                 markerfacecolor=fill, markeredgecolor=ink if fill == "white" else "white",
                 label=f"{band} {whose} neighbours: "
-                f"median {np.median(ratio / _median_ratio(n)):.2f} ({mine.sum()} stars)",
+                f"median {np.median(ratio / _median_ratio(n)):.2f} ({mine.sum()})",
             )  # fmt: skip
             drawn.append(ratio)
     if not drawn:
@@ -131,7 +131,7 @@ def plot_repeats(repeats: Table, ax: Axes) -> Axes:
     low, high = span(np.log10(np.concatenate(drawn)), 1.0, 99.0)
     ax.set_yscale("log")
     ax.set_ylim(10 ** min(low, -0.65), 10 ** max(high, 0.65))
-    ax.set_yticks([0.25, 0.5, 1.0, 2.0, 4.0])
+    ax.set_yticks([0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
     _plain_log(ax)
     add_legend(ax, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
     return ax

@@ -112,7 +112,7 @@ def figure_budget(photometry: Table, *, band: str = "", repeats: Table | None = 
 
 def figure_noise(repeats: Table) -> Figure:
     """noise.png: see `plot_repeats`."""
-    figure = new_figure(9.6, 4.6)
+    figure = new_figure(10.0, 4.6)
     plot_repeats(repeats, figure.axes[0])
     return figure
 

@@ -25,7 +25,6 @@ def figure_pulls(pulls: Mapping[str, Numbers], curves: Mapping[str, Numbers]) ->
     plot_histograms(pulls, figure.axes[0])
     plot_curves(curves, figure.axes[1], 1, wanted=1.0, allowed=0.05, label="width of the pulls [sigma]")
     plot_curves(curves, figure.axes[2], 3, wanted=0.0, allowed=0.1, label="mean of the pulls [sigma]")
-    add_legend(figure.axes[1], loc="upper left")
     return figure
 
 
@@ -43,7 +42,7 @@ def plot_histograms(pulls: Mapping[str, Numbers], ax: Axes) -> Axes:
         counts = np.histogram(np.clip(values, -4.99, 4.99), edges)[0]
         height = counts / (max(np.size(values), 1) * np.diff(edges))
         ax.stairs(height, edges, color=ink, linewidth=1.3, label=name)
-    ax.set_ylim(0.0, 0.6)
+    ax.set_ylim(0.0, 0.72)  # room for the legend
     add_legend(ax, loc="upper left")
     return ax
 

@@ -68,7 +68,7 @@ def prove(
         Whoever shows how far things are.
     """
     chosen, shown = given or ProofNight(), progress or Silent()
-    shown.stage("proving the errors", nights * chosen.files)
+    shown.stage("proving the errors", nights * chosen.parts)
     return Proof.join([_prove_night(chosen, seed + k, workers, _Steps(shown)) for k in range(nights)])
 
 
@@ -94,7 +94,7 @@ def _prove_night(given: ProofNight, seed: int, workers: int, progress: Progress)
             write_table(where / f"{k}.csv", _another_catalog(night, seed, k))
             catalogs.append(read_catalog(where / f"{k}.csv"))
         ready = prepare_night(scan_folder(where / "night"), workers=workers)
-        reduced, located = _reduce(ready, catalogs[0], where, settings, workers)
+        reduced, located = _reduce(ready, catalogs[0], where, settings, workers, progress)
         # the fluxes of each frame stay in the folder
         done, *again = (calibrate_magnitudes(reduced, located, catalog, settings) for catalog in catalogs)
         parts = [*compare_night(night, reduced, done)]
@@ -122,7 +122,7 @@ def _another_catalog(night: Night, seed: int, k: int) -> Table:
 
 
 def _reduce(
-    ready: Ready, catalog: Table, where: Path, settings: Settings, workers: int
+    ready: Ready, catalog: Table, where: Path, settings: Settings, workers: int, progress: Progress
 ) -> tuple[Reduced, Located]:
     """All steps of a run up to the fluxes, without its pictures."""
     located: list[Located] = []
@@ -132,5 +132,6 @@ def _reduce(
         return located[0].field
 
     (where / "cache").mkdir()
-    reduced = reduce_lights(ready, settings, locate=locate, cache=Cache(where / "cache"), workers=workers)
+    cache = Cache(where / "cache")
+    reduced = reduce_lights(ready, settings, locate=locate, cache=cache, workers=workers, progress=progress)
     return reduced, located[0]

@@ -101,10 +101,10 @@ class ProofNight:
         return max(ceil(sqrt(self.stars)) * ceil(apart) + 8, 160)
 
     @property
-    def files(self) -> int:
-        """Frames of a night."""
+    def parts(self) -> int:
+        """Work of a night: frames are made, light frames also searched and measured."""
         kinds = [1 if kind != "flat" else 2 for kind in ("bias", "dark", "flat") if kind not in self.without]
-        return self.calibrations * sum(kinds) + 2 * self.frames
+        return self.calibrations * sum(kinds) + 3 * 2 * self.frames
 
     def recipe(self, seed: int, table: str) -> dict[str, Any]:
         """Recipe of a night without clouds, gradients and cosmic rays, near the zenith; 1 arcsec a pixel."""
