@@ -100,10 +100,13 @@ Reader = Callable[[str, Sequence[Exposure]], list[RawFrame]]
 
 def _reader(failures: list[Failure], workers: int, progress: Progress) -> Reader:
     def read(stage: str, exposures: Sequence[Exposure]) -> list[RawFrame]:
+        if not exposures:
+            return []
         outcomes = map_frames(
             read_raw, exposures, name=lambda e: e.path, stage=stage, workers=workers, progress=progress
         )
-        failures.extend(o.failure for o in outcomes if o.failure)
+        # a frame may be read twice
+        failures.extend(o.failure for o in outcomes if o.failure and o.failure not in failures)
         return [o.result for o in outcomes if o.result is not None]
 
     return read
@@ -115,38 +118,33 @@ def _prepare_group(
     lights = [e for e in group if e.kind == "light"]
     if all(e.reduced for e in lights) and lights:
         return measure_camera((), (), read("looking at the camera", _spread(lights, 2))), []
-    raws = {e.path: r for e, r in _read_calibrations(group, read)}
-    of_kind = {
-        kind: [raws[e.path] for e in group if e.kind == kind and e.path in raws] for kind in ("bias", "flat")
-    }
+    biases = _spread([e for e in group if e.kind == "bias"], SAMPLE["bias"])
+    flats = _sample_flats([e for e in group if e.kind == "flat"])
     # light frames tell the gain where there are no flats, and where the camera saturates
-    sample = read("looking at the camera", _spread(lights, SAMPLE["light"])) if lights else []
-    camera = measure_camera(_spread(of_kind["bias"], SAMPLE["bias"]), _sample_flats(of_kind["flat"]), sample)
-    known = {p: replace(r, exposure=camera.applied_to(r.exposure)) for p, r in raws.items()}
-    return camera, _make_masters(group, known, camera, lights, failures)
-
-
-def _read_calibrations(group: Sequence[Exposure], read: Reader) -> list[tuple[Exposure, RawFrame]]:
-    wanted = [e for e in group if e.kind in ("bias", "dark", "flat")]
-    raws = read("reading calibration frames", wanted) if wanted else []
-    return [(r.exposure, r) for r in raws]
+    sample = (
+        read("looking at the camera", some) for some in (biases, flats, _spread(lights, SAMPLE["light"]))
+    )
+    camera = measure_camera(*sample)
+    return camera, _make_masters(group, camera, read, failures)
 
 
 def _make_masters(
-    group: Sequence[Exposure],
-    raws: dict[str, RawFrame],
-    camera: Camera,
-    lights: Sequence[Exposure],
-    failures: list[Failure],
+    group: Sequence[Exposure], camera: Camera, read: Reader, failures: list[Failure]
 ) -> list[Master]:
-    """Bias first, then darks with it, then flats with both; a set that fails is named and left out."""
+    """Bias first, then darks with it, then flats with both; a set that fails is named and left out.
+
+    No set is in memory beside another.
+    """
     masters: list[Master] = []
-    times = sorted(e.jd_utc for e in lights)
+    times = sorted(e.jd_utc for e in group if e.kind == "light")
     at = times[len(times) // 2] if times else float("nan")
-    for kind, exposures in group_calibrations([e for e in group if e.path in raws]):
+    for kind, exposures in group_calibrations([e for e in group if e.kind in ("bias", "dark", "flat")]):
+        frames = [
+            replace(r, exposure=camera.applied_to(r.exposure)) for r in read(f"master {kind}", exposures)
+        ]
         try:
-            frames = [raws[e.path] for e in exposures]
-            masters.append(_make_master(kind, frames, camera, Masters(tuple(masters)), at))
+            if frames:
+                masters.append(_make_master(kind, frames, camera, Masters(tuple(masters)), at))
         except PogsonError as error:
             failures.append(Failure(f"{kind} set", str(error)))
     return masters
@@ -161,11 +159,11 @@ def _make_master(kind: str, frames: list[RawFrame], camera: Camera, made: Master
     return make_flat(frames, found.bias, found.dark, camera)
 
 
-def _sample_flats(flats: Sequence[RawFrame]) -> list[RawFrame]:
-    bands: dict[str, list[RawFrame]] = {}
-    for raw in flats:
-        bands.setdefault(raw.exposure.band, []).append(raw)
-    return [raw for group in bands.values() for raw in _spread(group, SAMPLE["flat"])]
+def _sample_flats(flats: Sequence[Exposure]) -> list[Exposure]:
+    bands: dict[str, list[Exposure]] = {}
+    for exposure in flats:
+        bands.setdefault(exposure.band, []).append(exposure)
+    return [exposure for group in bands.values() for exposure in _spread(group, SAMPLE["flat"])]
 
 
 def _spread(items: Sequence, n: int) -> list:  # type: ignore[type-arg]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -134,7 +134,7 @@ def run(
     workers : int
         Frames worked on at a time; 0 takes all processors. Results do not depend on it.
     memory : float
-        Gigabytes that frames in memory may fill.
+        Gigabytes that pixels may fill; results do not depend on it.
     recipe : str
         "auto": light curves of each band with 20 frames or more; "series": of each band with two or more;
         "cluster": none.
@@ -180,10 +180,14 @@ def run(
             reduced, located, star, note = _reduce(
                 ready, chosen, stars, cache, workers, memory, shown, place, brightest
             )
+        reduced = replace(reduced, lights=fill_corrections(reduced.lights))
+        with clock.time("pictures"):
+            posters = _draw_posters(reduced)
+            # the prepared masters have done their work
+            ready.masters.prepared.clear()
             return_memory()
         with clock.time("magnitudes"):
             shown.stage("zero points", 1)
-            reduced = replace(reduced, lights=fill_corrections(reduced.lights))
             stars = located.catalog if stars is None else stars
             done = calibrate_magnitudes(reduced, located, stars, chosen)
             shown.advance()
@@ -212,7 +216,7 @@ def run(
         )
         frames = work.frames()
         with clock.time("pictures"):
-            drawn = {file_name(name): picture for name, picture in _draw(work, frames, shown)}
+            drawn = {file_name(name): picture for name, picture in _draw(work, frames, posters, shown)}
         summary = summarize(
             night,
             project.folder,
@@ -293,20 +297,29 @@ def _make_series(
     return made
 
 
-def _draw(work: Work, frames: Table, progress: Progress) -> Iterator[tuple[str, Picture]]:
-    # drawing needs matplotlib, and memory for it, only when the frames are done
+# drawing needs matplotlib, and memory for it, only when the frames are done
+
+
+def _draw_posters(reduced: Reduced) -> list[tuple[str, Picture]]:
+    from pogson.pipeline.pictures import draw_stars
+
+    reference = reduced.lights[reduced.reference]
+    return list(draw_stars(reduced.posters, reduced.calibrate, reduced.lights, reference))
+
+
+def _draw(
+    work: Work, frames: Table, posters: Sequence[tuple[str, Picture]], progress: Progress
+) -> Iterator[tuple[str, Picture]]:
     from pogson.pipeline import pictures
     from pogson.pipeline.series_pictures import draw_series
 
-    reduced, done = work.reduced, work.done
-    bands = observed_bands(reduced.lights, done.accepted_paths)
+    done = work.done
+    bands = observed_bands(work.reduced.lights, done.accepted_paths)
     accepted = [t for t in done.photometry if t.meta["exposure"].path in done.accepted_paths]
     parts = [
         pictures.draw_frames(frames, done.zero_points),
         pictures.draw_calibration(work.ready.masters.masters, work.ready.cameras),
-        pictures.draw_stars(
-            reduced.posters, reduced.calibrate, reduced.lights, reduced.lights[reduced.reference]
-        ),
+        iter(posters),
         pictures.draw_errors(photometry_sample(accepted), bands),
         pictures.draw_zero_points(done.residuals, done.zero_points, done.colors),
         pictures.draw_diagrams(done.stars, bands),

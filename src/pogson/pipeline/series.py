@@ -15,10 +15,10 @@ from pogson.core.flags import Star, flag_names
 from pogson.core.lightcurves import LightCurves
 from pogson.core.transform import Transform
 from pogson.steps.match.field import MatchFailure
-from pogson.steps.timeseries.collect import collect_light_curves
 from pogson.steps.timeseries.comparison import find_near
 from pogson.steps.timeseries.detrend import Detrended, detrend
 from pogson.steps.timeseries.ensemble import Ensemble, compare_ensemble
+from pogson.steps.timeseries.radius import choose_aperture
 from pogson.steps.timeseries.shade import find_shaded
 from pogson.steps.timeseries.variability import measure_variability
 
@@ -174,7 +174,7 @@ def make_series(
     for band in bands:
         mine = [t for t in photometry if str(t.meta["exposure"].band) == band]
         try:
-            curves = collect_light_curves(mine, field, band=band)
+            curves, words = choose_aperture(mine, field, band=band, target=target)
             ensemble = compare_ensemble(curves, target=target)
             shaded = find_shaded(ensemble)
             if shaded.any():
@@ -186,6 +186,7 @@ def make_series(
         except NightError as error:
             notes.append(f"no light curves in {band}: {error}")
             continue
+        notes += [words] if words else []
         variability = find_periods(ensemble, measure_variability(ensemble))
         variability["band"] = band
         if len(ensemble.members) < FEWEST:

@@ -20,10 +20,10 @@ from pogson.apps.cli.progress import TerminalProgress
 @click.option(
     "--memory",
     type=click.FloatRange(0.0, min_open=True),
-    default=0.4,
+    default=0.25,
     show_default=True,
     metavar="GB",
-    help="Gigabytes that frames in memory may fill.",
+    help="Gigabytes that pixels may fill: with more, fewer frames are read twice.",
 )
 @click.option(
     "--recipe",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from itertools import pairwise
 from math import hypot, inf, isfinite, nan, sqrt
 
 import numpy as np
@@ -172,13 +171,19 @@ def _bias_level(biases: Sequence[RawFrame]) -> tuple[Image | None, float, float]
     """Mean bias, and ADU^2 of one frame without light, with its error."""
     if not biases:
         return None, nan, nan
-    images = [useful_adu(b) for b in biases[:10]]
-    mean: Image = np.asarray(np.mean(images, axis=0), np.float32)
-    if len(images) == 1:
-        boxes = boxes_of(images[0][:, 2:] - images[0][:, :-2])
+    first = before = useful_adu(biases[0])
+    total, values = first.copy(), []
+    for bias in biases[1:10]:
+        image = useful_adu(bias)
+        # neighbours in time
+        values.append(robust_variance(boxes_of(image - before)) / 2.0)
+        total += image
+        before = image
+    mean: Image = total / np.float32(len(values) + 1)
+    if not values:
+        boxes = boxes_of(first[:, 2:] - first[:, :-2])
         return mean, *clipped_mean(robust_variance(boxes) / 2.0)
-    # Neighbours in time; the median, because a pair across a jump of the electronics tells nothing.
-    values = [robust_variance(boxes_of(b - a)) / 2.0 for a, b in pairwise(images)]
+    # the median, because a pair across a jump of the electronics tells nothing
     return mean, *clipped_mean(np.median(values, axis=0))
 
 
