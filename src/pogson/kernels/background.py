@@ -9,7 +9,7 @@ from pogson.kernels.stats import bin_of, clipped_median, running_sums, two_ranks
 
 BINS = 128  # of a box's histogram
 HALF_WINDOW = 5.0  # half width of the histogram in first-guess sigma
-DENSE = 2048  # boxes with at least twice as many pixels are read on a checkerboard
+DENSE = 2048  # of boxes with at least twice as many pixels two of four rows are read
 FIRST_GUESS = 100  # pixels that place the histogram
 
 
@@ -43,7 +43,7 @@ def box_statistics(data, mask, hidden, bad, n_rows, n_columns, kappa, least):
     level = np.empty((n_rows, n_columns), np.float32)
     noise = np.empty((n_rows, n_columns), np.float32)
     scratch = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.float32)
-    places, counts = np.empty(nx // n_columns + 1, np.int32), np.empty(BINS + 2, np.int64)
+    places, counts = np.empty(len(scratch), np.int32), np.empty(BINS + 2, np.int64)
     sums = np.empty((3, BINS + 1), np.int64)
     for r in range(n_rows):
         y0, y1 = r * ny // n_rows, (r + 1) * ny // n_rows
@@ -58,10 +58,12 @@ def box_statistics(data, mask, hidden, bad, n_rows, n_columns, kappa, least):
                 center, sigma = two_ranks(scratch, n, n // 2, int(0.1587 * n))
                 sigma = center - sigma
             if sigma > 0.0:
-                step = 2 if size >= 2 * DENSE else 1
+                sparse = size >= 2 * DENSE
                 low, width = center - HALF_WINDOW * sigma, 2.0 * HALF_WINDOW * sigma / BINS
-                seen = _count(data, mask, hidden, bad, y0, y1, x0, x1, step, low, width, places, counts)
-                if seen < least * size / step:
+                seen, read = _count(
+                    data, mask, hidden, bad, y0, y1, x0, x1, sparse, low, width, places, counts
+                )
+                if seen < least * read:
                     continue
                 running_sums(counts[:BINS], sums)
                 mean, middle, sigma = _clip_histogram(sums, kappa)
@@ -97,30 +99,32 @@ def _gather(data, mask, hidden, bad, y0, y1, x0, x1, stride, values):
 
 
 @njit(cache=True, nogil=True)
-def _count(data, mask, hidden, bad, y0, y1, x0, x1, step, low, width, places, counts):
-    """Histogram of a box's usable pixels; return how many there were, inside its range or not.
+def _count(data, mask, hidden, bad, y0, y1, x0, x1, sparse, low, width, places, counts):
+    """Histogram of a box's usable pixels; return how many there were, in its range or not, and how many read.
 
+    Of `sparse` boxes two rows of four are read: of both kinds where odd and even rows differ.
     Two places more than the histogram has bins hold the pixels beyond it, and those not usable.
     """
-    counts[:] = 0
     scale, start, bits = np.float32(1.0 / width), np.float32(low), np.uint16(bad)
     beyond, out = np.float32(BINS), np.int32(BINS + 1)
-    columns = uintp(x1 - x0)  # unsigned indices cannot count from the end: the loops run in lanes
+    first, columns = uintp(x0), uintp(x1 - x0)  # unsigned indices cannot count from the end: it runs in lanes
+    read = uintp(0)
     for y in range(y0, y1):
-        j, first = uintp(y), uintp(x0)
+        if sparse and y & 2:
+            continue
+        j = uintp(y)
         for x in range(columns):
             place = (data[j, first + x] - start) * scale
             place = place if (place >= np.float32(0.0)) & (place < beyond) else beyond
-            places[x] = np.int32(place) if (mask[j, first + x] & bits) == np.uint16(0) else out
+            places[read + x] = np.int32(place) if (mask[j, first + x] & bits) == np.uint16(0) else out
         if hidden.shape[0] > 0:
             for x in range(columns):
-                places[x] = out if hidden[j, first + x] else places[x]
-        for x in range(uintp(y % step), columns, uintp(step)):
-            counts[uintp(places[x])] += 1
-    seen = counts[BINS]
-    for i in range(BINS):
-        seen += counts[i]
-    return seen
+                places[read + x] = out if hidden[j, first + x] else places[read + x]
+        read += columns
+    counts[:] = 0
+    for k in range(read):
+        counts[uintp(places[k])] += 1
+    return np.int64(read) - counts[BINS + 1], np.int64(read)
 
 
 @njit(cache=True, nogil=True)

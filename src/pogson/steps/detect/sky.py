@@ -97,8 +97,8 @@ def estimate_sky(frame: Frame, *, box: Pixels = 64, star_mask: NDArray[np.bool_]
     In each box the values are clipped at 3 sigma about the median until none falls out. Where mean and
     median then differ by less than 0.3 sigma the level is 2.5 median - 1.5 mean, in crowded boxes
     the median (Bertin & Arnouts 1996, A&AS 117, 393, sect. 7.1). The noise is the clipped standard
-    deviation, corrected for the tails that clipping takes from clean noise. Boxes of more than
-    4096 px are read on a checkerboard. Boxes with fewer than 15 % usable pixels take the mean
+    deviation, corrected for the tails that clipping takes from clean noise. Of boxes of 4096 px and
+    more two rows of four are read. Boxes with fewer than 15 % usable pixels take the mean
     of their neighbours. A 3 x 3 median of the mesh removes bright stars and galaxies.
     """
     if not box >= 4:
