@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from pogson.kernels.peaks import find_peaks, measure_peaks, neighbours, saturated_groups
+from pogson.kernels.peaks import find_peaks, measure_peaks, nearest_of, neighbours, saturated_groups
 
 
 def slow_peaks(image, floor, reach):
@@ -102,3 +102,15 @@ def test_a_star_that_bleeds_is_where_it_is_widest():
     (group,) = saturated_groups(np.ones(mask.shape, np.float32), mask, 12)
     assert (mask & 12 > 0).nonzero()[0].mean() > 75  # the plain centre of the group is far down the trail
     assert group[:2] == pytest.approx((30, 60), abs=0.7)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_nearest_of_the_others_is_found(seed):
+    rng = np.random.default_rng(seed)
+    one, other = (rng.integers(0, 80, (2, n)) for n in (60, 40))
+    one, other = (both[:, np.lexsort(both)] for both in (one, other))
+    found = nearest_of(*one, *other, 6.5)
+    apart = np.hypot(one[0][:, None] - other[0], one[1][:, None] - other[1])
+    assert np.array_equal(found >= 0, apart.min(axis=1) < 6.5)
+    near = found >= 0
+    assert np.array_equal(apart[near, found[near]], apart.min(axis=1)[near])

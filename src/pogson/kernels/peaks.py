@@ -177,17 +177,52 @@ def neighbours(x, y, flux, reach):
     """
     distance, ratio = np.full(len(x), np.inf), np.zeros(len(x))
     for i in range(len(x)):
-        j = i + 1
-        while j < len(x) and y[j] - y[i] <= reach:
-            apart = math.hypot(x[j] - x[i], y[j] - y[i])
+        for j in range(i + 1, len(x)):
+            if not y[j] - y[i] <= reach:
+                break
+            # most of those in the same rows are far away: no square root for them
+            if not abs(x[j] - x[i]) <= reach:
+                continue
+            apart = math.sqrt((x[j] - x[i]) ** 2 + (y[j] - y[i]) ** 2)
             if apart <= reach:
                 distance[i], distance[j] = min(distance[i], apart), min(distance[j], apart)
                 if flux[i] > 0.0:
                     ratio[i] = max(ratio[i], flux[j] / flux[i])
                 if flux[j] > 0.0:
                     ratio[j] = max(ratio[j], flux[i] / flux[j])
-            j += 1
     return distance, ratio
+
+
+@njit(cache=True, nogil=True)
+def nearest_of(x, y, other_x, other_y, reach):
+    """The nearest of other places, to each place.
+
+    Parameters
+    ----------
+    x, y : int64 (n,)
+        Places in rising order of y.
+    other_x, other_y : int64 (m,)
+        The others, in rising order of y.
+    reach : float
+        Distance from which on nobody is looked for.
+
+    Returns
+    -------
+    int64 (n,)
+        Index among the others; -1 where none is within `reach`.
+    """
+    nearest, first = np.full(len(x), -1), 0
+    for i in range(len(x)):
+        while first < len(other_y) and y[i] - other_y[first] >= reach:
+            first += 1
+        least = reach * reach
+        for j in range(first, len(other_y)):
+            if other_y[j] - y[i] >= reach:
+                break
+            apart2 = float((other_x[j] - x[i]) ** 2 + (other_y[j] - y[i]) ** 2)
+            if apart2 < least:
+                least, nearest[i] = apart2, j
+    return nearest
 
 
 GAP = 2  # saturated pixels this far apart are one group

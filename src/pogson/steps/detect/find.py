@@ -111,7 +111,7 @@ def detect_stars(
     sky = _with_noise(frame, estimate_sky(frame, box=box))
     peaks, height, width, measured = _search(frame, sky, threshold, fwhm)
     covered = star_pixels(frame.shape, peaks, measured)
-    if covered.mean() > CROWDED:
+    if np.count_nonzero(covered) > CROWDED * covered.size:
         sky = _with_noise(frame, estimate_sky(frame, box=box, star_mask=covered))
         sharp = filter_frame(frame, sky, width, NARROW)
         peaks = peaks_above(frame, sky, height, threshold, width, sharp)

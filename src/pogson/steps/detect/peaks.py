@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from pogson.core.frame import Frame, Image
 from pogson.kernels.convolve import lowered_gaussian
-from pogson.kernels.peaks import find_peaks, measure_peaks
+from pogson.kernels.peaks import find_peaks, measure_peaks, nearest_of
 from pogson.steps.detect.centroid import BLANK, FWHM_TO_SIGMA
 from pogson.steps.detect.sky import Sky
 
@@ -121,8 +120,8 @@ def _merge(wide: tuple[Places, Places], fine: tuple[Places, Places], reach: floa
     """The wide peaks, but where several fine ones lie within `reach` of one, or none does, the fine ones."""
     if len(fine[0]) == 0 or len(wide[0]) == 0:
         return wide if len(fine[0]) == 0 else fine
-    apart, nearest = cKDTree(np.column_stack(wide)).query(np.column_stack(fine))
-    inside = apart < reach
+    nearest = nearest_of(*fine, *wide, reach)
+    inside = nearest >= 0
     count = np.bincount(nearest[inside], minlength=len(wide[0]))
     fine_counts = ~inside | (count[nearest] > 1)
     column, row = (np.concatenate([f[fine_counts], w[count < 2]]) for f, w in zip(fine, wide, strict=True))

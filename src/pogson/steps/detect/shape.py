@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import nan
 
 import numpy as np
@@ -16,7 +15,7 @@ from pogson.core.psf import PSF
 from pogson.core.units import Pixels
 from pogson.kernels.centroid import adaptive_moments
 from pogson.kernels.peaks import neighbours
-from pogson.kernels.stats import clipped_median
+from pogson.kernels.rings import stack_rings
 from pogson.steps.detect.centroid import BLANK, FWHM_TO_SIGMA
 
 Values = NDArray[np.float64]
@@ -142,39 +141,18 @@ def measure_profile(frame: Frame, stars: Table, *, fwhm: Pixels) -> RadialProfil
     rows = isolated_stars(stars, fwhm)
     x, y, sky = (stars[name].data[rows] for name in ("x", "y", "sky"))
     half = int(np.ceil(REACH * fwhm)) + 1
-    step = np.arange(-half, half + 1)
-    i, j = np.rint(x).astype(int)[:, None] + step, np.rint(y).astype(int)[:, None] + step
-    ny, nx = frame.shape
-    inside = ((j >= 0) & (j < ny))[:, :, None] & ((i >= 0) & (i < nx))[:, None, :]
-    place = (np.clip(j, 0, ny - 1)[:, :, None], np.clip(i, 0, nx - 1)[:, None, :])
-    good = inside & (frame.mask[place] & BLANK == 0)
-    value = np.where(good, frame.data[place].astype(float) - sky[:, None, None], 0.0)
-    r = np.hypot((j - y[:, None])[:, :, None], (i - x[:, None])[:, None, :])
-
-    weight = np.where(good, np.exp(-0.5 * (r / (fwhm * FWHM_TO_SIGMA)) ** 2), 0.0)
-    height = (weight * value).sum(axis=(1, 2)) / np.maximum((weight**2).sum(axis=(1, 2)), 1e-9)
-    good &= (height > 0)[:, None, None]
-    value /= np.where(height > 0, height, 1.0)[:, None, None]
-    profile = _rings(r[good], value[good], fwhm)
+    rings = stack_rings(
+        frame.data, frame.mask, BLANK, x, y, sky, fwhm * FWHM_TO_SIGMA, half, BINS_PER_FWHM / fwhm,
+        int(REACH * BINS_PER_FWHM), 3.0,
+    )  # fmt: skip
+    known = np.isfinite(rings[1])
     elongation = stars["elongation"].data[rows]
     elongation = elongation[np.isfinite(elongation)]
-    return RadialProfile(*profile, len(rows), float(np.median(elongation)) if len(elongation) else nan)
-
-
-def _rings(r: Values, value: Values, fwhm: float) -> tuple[Values, Values, Values]:
-    """Mean radius, clipped median and its error in rings."""
-    ring = (r * (BINS_PER_FWHM / fwhm)).astype(int)
-    order = np.argsort(ring, kind="stable")
-    r, value = r[order], value[order]
-    edges = np.searchsorted(ring[order], np.arange(int(REACH * BINS_PER_FWHM) + 1))
-    rows = []
-    for start, stop in pairwise(edges):
-        if stop - start >= 3:
-            middle, sigma, n = clipped_median(value[start:stop].copy(), stop - start, 3.0)
-            # 1.25: a median of normal noise scatters more than a mean
-            rows.append((r[start:stop].mean(), middle, 1.25 * sigma / np.sqrt(n)))
-    radius, middle, err = np.array(rows).reshape(-1, 3).T
-    return radius, middle, err
+    return RadialProfile(
+        *(values[known] for values in rings),
+        len(rows),
+        float(np.median(elongation)) if len(elongation) else nan,
+    )
 
 
 def fit_psf(frame: Frame, stars: Table, *, fwhm: Pixels) -> PSF:
