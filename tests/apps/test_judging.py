@@ -1,5 +1,6 @@
 """A night with bad frames in it: each is told by its reason, and the rest is reduced."""
 
+import json
 import re
 import shutil
 
@@ -110,6 +111,8 @@ def test_each_bad_frame_is_told_by_its_reason_and_the_rest_is_reduced(pogson, ni
     assert "2 sizes in one folder: 280 x 220, 300 x 240" in answer.out
     assert "f9_again.fits is a copy of" in answer.out or "f9.fits is a copy of" in answer.out
     assert "9 of 15 lights used" in answer.out
+    reference = json.loads((out / "run.json").read_text())["field"]["reference"]
+    assert reference.rsplit("/", 1)[-1] not in {f"f{k}.fits" for k in bad}
     lights = frames[frames["accepted"]]
     steps = np.diff(np.asarray(lights["dx"], float))
     assert np.isfinite(lights["dx"]).all() and len(steps) == 8

@@ -14,7 +14,7 @@ from pogson.plots.camera import plot_transfer
 from pogson.plots.diagram import plot_diagram, plot_magnitudes
 from pogson.plots.image import COMPASS, plot_image, plot_master
 from pogson.plots.night import plot_frames
-from pogson.plots.products import PICTURES
+from pogson.plots.products import PICTURES, figure_frames
 from pogson.plots.profile import plot_growth, plot_profile
 from pogson.plots.style import band_style, bands_in_order, new_figure, numbers, to_png
 from pogson.plots.truth import plot_pulls, plot_recovery
