@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from math import log, sqrt
+from math import log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+# distances and angles by which pixels displace a circle: see `pixel_circles`
+_DISTANCE, _ANGLE = np.array([0.40802881, 0.89414702]), np.pi * (np.arange(4) + 0.5) / 4.0
+_ALONG, _ACROSS = np.outer(np.cos(_ANGLE), _DISTANCE).ravel(), np.outer(np.sin(_ANGLE), _DISTANCE).ravel()
+PIXEL_SHARES = np.tile([0.73642523, 0.26357477], 4) / 4.0
 
-def moffat_alpha(fwhm: float, beta: float) -> float:
+
+def moffat_alpha(fwhm: Array | float, beta: Array | float) -> Any:
     """Core radius of a Moffat profile, from its full width at half maximum."""
-    return fwhm / (2.0 * sqrt(2.0 ** (1.0 / beta) - 1.0))
+    return fwhm / (2.0 * (2.0 ** (1.0 / beta) - 1.0) ** 0.5)
 
 
-def enclosed_light(radius: Array | float, fwhm: float, beta: float) -> Array:
+def enclosed_light(radius: Array | float, fwhm: Array | float, beta: Array | float) -> Array:
     """Fraction of the light within `radius` of the centre.
 
     Parameters
@@ -32,9 +38,37 @@ def enclosed_light(radius: Array | float, fwhm: float, beta: float) -> Array:
     Moffat: 1 - (1 + (r / alpha)^2)^(1 - beta) (Trujillo et al. 2001, MNRAS 328, 977, eq. 4).
     """
     r2 = np.square(np.asarray(radius, float))
-    if np.isnan(beta):
+    if np.any(np.isnan(beta)):
         return 1.0 - np.exp(-4.0 * log(2.0) * r2 / fwhm**2)
     return 1.0 - (1.0 + r2 / moffat_alpha(fwhm, beta) ** 2) ** (1.0 - beta)
+
+
+def pixel_circles(radius: Array) -> Array:
+    """Circles that stand for an aperture which sums pixels, each with its area inside.
+
+    The light in such an aperture, on the average over where in its pixel a star lies, is that
+    in these circles about the star (`enclosed_light`), weighted with `PIXEL_SHARES`.
+
+    Parameters
+    ----------
+    radius : (k,)
+        In pixels, above 0.9.
+
+    Returns
+    -------
+    (k, 8)
+        Radii in pixels.
+
+    Notes
+    -----
+    The pixel blurs twice: each holds the mean of the profile over its area, and stands in the sum with
+    the mean of the circle over its area. That is the mean of the light over circles displaced in x and in
+    y by sums of two numbers spread evenly over a pixel. To a circle the direction does not matter: two
+    distances with the same second, fourth and sixth moment stand for all (Gauss quadrature), and four
+    angles for all directions. Right to 1e-4 of the light from 1 FWHM on, for a FWHM of 1.5 px and more.
+    """
+    r = np.asarray(radius, float)[:, None]
+    return _ALONG + np.sqrt(np.maximum(r**2 - _ACROSS**2, 0.0))
 
 
 def surface_radius(level: Array, fwhm: float, beta: float) -> Array:
