@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import nan
+from math import inf, nan
 from typing import Any
 
 import numpy as np
@@ -123,6 +123,7 @@ class Master:
     notes: tuple[str, ...] = ()
     name: str = ""
     rejected: tuple[tuple[str, str], ...] = ()  # files that were refused, and why
+    zero_variance: float = nan  # ADU^2: of the zero level of one of its frames, shared by its pixels
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,8 @@ class Calibration:
     master_variance: Image  # electron^2: noise of the master bias and of the scaled master dark
     read_variance: float = 0.0  # electron^2
     quantisation_variance: float = 0.0  # electron^2
+    zero_variance: float = 0.0  # electron^2: of the masters' zero level, an error that all pixels share
+    drift_variance: float = 0.0  # electron^2: the same of one frame, where it has no overscan
     masters: tuple[str, ...] = ()  # names of the masters applied
     missing: tuple[str, ...] = ()  # kinds of calibration that were not there
 
@@ -167,6 +170,10 @@ class Frame:
         "electron" or "adu".
     correlation : float
         Noise of a sum over many pixels, over that of uncorrelated pixels; above 1 where resampled.
+    zero_variance : float
+        Of the zero level, in the unit squared: an error that pixels of nearby rows share; not in `variance`.
+    zero_rows : float
+        Over which the zero level was averaged; infinite where it is one number for all rows.
     """
 
     data: Image
@@ -177,6 +184,8 @@ class Frame:
     wcs: Any = None
     unit: str = "electron"
     correlation: float = 1.0
+    zero_variance: float = 0.0
+    zero_rows: float = inf
 
     def __post_init__(self) -> None:
         if self.data.ndim != 2:

@@ -16,7 +16,7 @@ from pogson.steps.calibrate.badpixels import merge_masks
 from pogson.steps.calibrate.collection import Masters, Matched
 from pogson.steps.calibrate.cosmics import flag_cosmics
 from pogson.steps.calibrate.noise import local_variance
-from pogson.steps.calibrate.overscan import converter_step, overscan_level, useful_section
+from pogson.steps.calibrate.overscan import Overscan, converter_step, measure_overscan, useful_section
 
 _EMPTY: Image = np.empty((0, 0), np.float32)
 _KEEP_PIXELS = 16_000_000  # of prepared planes that are kept: 30 bytes each
@@ -86,7 +86,8 @@ def calibrate_frame(
     )
     step = converter_step(raw)
     planes = _planes(matched, exposure, step, masters)
-    data, variance, mask = _correct(raw, planes)
+    overscan = measure_overscan(raw)
+    data, variance, mask = _correct(raw, planes, overscan.level)
     if not planes.known_gain:
         measured = local_variance(data, step=2 if exposure.bayer else 1)
         variance = np.maximum(measured, np.float32(max(step**2 / 12.0, 1e-6)))
@@ -98,6 +99,8 @@ def calibrate_frame(
         replace(exposure, notes=tuple(dict.fromkeys(notes))),
         planes.calibration,
         unit="electron" if planes.known_gain else "adu",
+        zero_variance=_zero_variance(planes, overscan),
+        zero_rows=overscan.rows,
     )
     if cosmics and not exposure.bayer:
         frame = flag_cosmics(frame, threshold=cosmic_threshold, fwhm=narrowest)
@@ -137,6 +140,13 @@ def _planes(matched: Matched, exposure: Exposure, step: float, masters: Masters 
     return found
 
 
+def _zero_variance(planes: _Planes, overscan: Overscan) -> float:
+    """Of a frame's zero level, squared electrons: its own and that of its masters."""
+    made = planes.calibration
+    own = planes.gain**2 * overscan.variance
+    return made.zero_variance + (own if isfinite(own) else made.drift_variance)
+
+
 def _prepare(m: Matched, exposure: Exposure, step: float) -> _Planes:
     shape, s = exposure.shape, m.dark_scale
     known = isfinite(exposure.gain) and exposure.gain > 0.0
@@ -153,6 +163,7 @@ def _prepare(m: Matched, exposure: Exposure, step: float) -> _Planes:
     level = exposure.offset if alone and isfinite(exposure.offset) else 0.0
     dark = _EMPTY if m.dark is None or m.dark.has_bias else (gain * s * m.dark.data).astype(np.float32)
     master = np.float32(gain**2) * _master_variance(m, shape)
+    zero, drift = _zero_variances(m)
     offset = np.full(shape, level, np.float32)
     if m.bias is not None:
         offset += m.bias.data
@@ -171,6 +182,8 @@ def _prepare(m: Matched, exposure: Exposure, step: float) -> _Planes:
         master_variance=master if m.bias is not None or m.dark is not None else _EMPTY,
         read_variance=read,
         quantisation_variance=rounding,
+        zero_variance=gain**2 * zero,
+        drift_variance=gain**2 * drift,
         masters=m.names,
         missing=() if exposure.reduced else m.missing,
     )
@@ -189,12 +202,29 @@ def _master_variance(m: Matched, shape: tuple[int, int]) -> Image:
     if m.dark is not None:
         total += np.float32(s**2) * m.dark.variance
     if m.bias is not None:
-        shared = m.dark is not None and m.bias.name in m.dark.sources
-        total += np.float32(1.0 - 2.0 * s if shared else 1.0) * m.bias.variance
+        total += np.float32(1.0 - 2.0 * s if _share_bias(m) else 1.0) * m.bias.variance
     return np.maximum(total, 0.0)
 
 
-def _correct(raw: RawFrame, planes: _Planes) -> tuple[Image, Image, Mask]:
+def _share_bias(m: Matched) -> bool:
+    return m.dark is not None and m.bias is not None and m.bias.name in m.dark.sources
+
+
+def _zero_variances(m: Matched) -> tuple[float, float]:
+    """ADU^2 of the zero level of what is subtracted, and of a single frame: that of all frames together."""
+    known = [one for one in (m.bias, m.dark) if one is not None and isfinite(one.zero_variance)]
+    if not known:
+        return 0.0, 0.0
+    single = float(np.average([k.zero_variance for k in known], weights=[max(k.n - 1, 1) for k in known]))
+    times, s = 0.0, m.dark_scale
+    if m.dark is not None:
+        times += s**2 / m.dark.n
+    if m.bias is not None:
+        times += ((1.0 - s) ** 2 if _share_bias(m) else 1.0) / m.bias.n
+    return single * times, single
+
+
+def _correct(raw: RawFrame, planes: _Planes, level: Image) -> tuple[Image, Image, Mask]:
     e = raw.exposure
     y0, y1, x0, x1 = useful_section(raw)
     shape = (y1 - y0, x1 - x0)
@@ -206,7 +236,7 @@ def _correct(raw: RawFrame, planes: _Planes) -> tuple[Image, Image, Mask]:
         bits = bits | known.astype(np.uint16)
     limits = np.array([e.saturation, e.linearity], np.float32)
     rest = (
-        overscan_level(raw), y0, x0, limits, np.float32(planes.gain), planes.offset, planes.factor,
+        level, y0, x0, limits, np.float32(planes.gain), planes.offset, planes.factor,
         planes.base, planes.relative, bits, data, variance, mask,
     )  # fmt: skip
     if raw.swapped:

@@ -14,11 +14,12 @@ from pogson.core.frame import Image, Master, RawFrame
 from pogson.kernels.combine import combine
 from pogson.steps.calibrate.camera import Camera
 from pogson.steps.calibrate.noise import robust_variance
-from pogson.steps.calibrate.overscan import overscan_level, stored_adu, useful_adu, useful_section
+from pogson.steps.calibrate.overscan import measure_overscan, stored_adu, useful_adu, useful_section
 from pogson.steps.calibrate.screen import Refused
 from pogson.steps.calibrate.transfer import boxes_of
 
-BAND_PIXELS = 16_000_000  # pixels of all frames together that are in memory at a time
+LEVEL_PIXELS = 30_000  # tell the level of a frame
+BAND_PIXELS = 4_000_000  # pixels of all frames together that are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Combined:
     variance: Image
     rejected: NDArray[np.int64]
     scatter: float  # observed over expected, 1 where the noise model is right
+    zero_variance: float  # of the zero level of one frame
 
 
 class FrameSet:
@@ -133,6 +135,7 @@ class FrameSet:
             notes=self._notes(result),
             name=self._name(),
             rejected=tuple(self.rejected),
+            zero_variance=result.zero_variance,
         )
 
     def _pedestal_variance(self) -> Image:
@@ -193,7 +196,8 @@ def combine_frames(
     rejected = np.empty((ny, nx), np.int64)
     floor, poisson = (np.array(v, np.float64) for v in zip(*map(model, range(frames.n)), strict=True))
     floor = np.maximum(floor, 1e-12)
-    levels = [overscan_level(r) for r in frames.raws]
+    overscans = [measure_overscan(r) for r in frames.raws]
+    away: list[NDArray[np.float32]] = []
     chi2 = dof = 0.0
     height = max(1, BAND_PIXELS // (frames.n * nx))
     for top in range(0, ny, height):
@@ -201,8 +205,8 @@ def combine_frames(
         stack = np.empty((frames.n, rows.stop - top, nx), np.float32)
         for i, raw in enumerate(frames.raws):
             y0, _, x0, x1 = useful_section(raw)
-            band = stored_adu(raw, (y0 + top, y0 + rows.stop, x0, x1), levels[i])
-            above = band >= ceiling - float(levels[i].mean())
+            band = stored_adu(raw, (y0 + top, y0 + rows.stop, x0, x1), overscans[i].level)
+            above = band >= ceiling - float(overscans[i].level.mean())
             frames.subtract(band, i, rows)
             if scale is not None:
                 band *= np.float32(1.0 / scale[i])
@@ -214,7 +218,24 @@ def combine_frames(
             data[rows].reshape(-1), variance[rows].reshape(-1), rejected[rows].reshape(-1),
         )  # fmt: skip
         chi2, dof = chi2 + c, dof + d
-    return Combined(data, variance, rejected, sqrt(chi2 / dof) if dof else nan)
+        some = slice(None, None, max(1, ny * nx // LEVEL_PIXELS))
+        away.append(flat_stack[:, some] - data[rows].reshape(-1)[some])
+    zero = float(np.mean([o.variance for o in overscans]))
+    if not isfinite(zero):
+        zero = _drift(np.concatenate(away, axis=1))
+    return Combined(data, variance, rejected, sqrt(chi2 / dof) if dof else nan, zero)
+
+
+def _drift(away: Image) -> float:
+    """Variance of a frame's level, from the distances of pixels (columns) of frames (rows) from the mean."""
+    if len(away) == 1:
+        return nan
+    middle = np.nanmedian(away, axis=1, keepdims=True)
+    noise = 1.4826 * float(np.nanmedian(np.abs(away - middle)))
+    # a median of whole numbers jumps: the mean without outliers does not
+    away = np.where(np.abs(away - middle) <= 4.0 * noise, away, np.float32(nan))
+    levels = np.nanmean(away, axis=1)
+    return max(float(np.var(levels, ddof=1)) - noise**2 / away.shape[1], 0.0)
 
 
 def read_variance(frames: FrameSet, camera: Camera) -> float:

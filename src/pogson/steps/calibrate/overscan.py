@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import inf, nan
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
@@ -29,41 +32,93 @@ def useful_section(raw: RawFrame) -> Section:
     return y0, y1, x0, x1
 
 
-#: rows over which the level is averaged: where it jitters from row to row, and the part of all rows where not
+#: rows over which the level is averaged: where it wanders, and the part of all rows where it does not
 _SHORT, _PART = 15, 0.25
+_WANDERS = 2.5  # variance of the means of _SHORT rows over that of rows which have nothing in common
 
 
-def overscan_level(raw: RawFrame) -> NDArray[np.float32]:
-    """Level of the overscan for each stored row, ADU; zeros where there is no overscan.
+@dataclass(frozen=True)
+class Overscan:
+    """What the overscan tells about the zero level.
 
-    The clipped mean of each row, averaged over a quarter of the rows: its own noise would enter the image as
-    stripes, which no error column holds. Only where rows differ by more than their noise the average
-    is short. A strip of whole rows (wider than high) gives one number.
+    Attributes
+    ----------
+    level : float32 (ny,)
+        Of each stored row, ADU.
+    variance : float
+        Of `level`, mean over the rows, ADU^2; NaN where there is no overscan.
+    rows : float
+        Over which the level was averaged: nearer rows share their mistake.
+    """
+
+    level: NDArray[np.float32]
+    variance: float = nan
+    rows: float = inf
+
+
+def measure_overscan(raw: RawFrame) -> Overscan:
+    """Level of the overscan for each stored row; zeros where there is no overscan.
+
+    The clipped mean of each row, averaged over a quarter of the rows: the noise of the level would enter the
+    image as stripes. Only where rows differ from those further away by more than from their neighbours
+    the average is short. A strip of whole rows (wider than high) gives one number.
     """
     ny, nx = raw.pixels.shape
     level = np.zeros(ny, np.float32)
     if raw.exposure.overscan is None:
-        return level
+        return Overscan(level)
     y0, y1, x0, x1 = raw.exposure.overscan
     strip = stored_adu(raw, (max(y0, 0), min(y1, ny), max(x0, 0), min(x1, nx)))
     if strip.size == 0:
-        return level
+        return Overscan(level)
     if strip.shape[1] > strip.shape[0]:
-        finite = strip[np.isfinite(strip)]
-        level[:] = np.median(finite) if finite.size else 0.0
-        return level
+        strip = strip[np.isfinite(strip)][None]
+        if strip.size:
+            means, noise = _row_means(strip)
+            level[:] = means[0]
+        return Overscan(level, noise**2 if strip.size else nan)
     means, noise = _row_means(strip)
     known = np.flatnonzero(np.isfinite(means))
     if not known.size:
-        return level
+        return Overscan(level)
     # a row without numbers must not spread through the running mean
     filled = np.interp(np.arange(len(means)), known, means[known])
-    steps = np.diff(filled)
-    jitters = steps.size > 0 and float(np.mean(steps**2)) / 2.0 > 1.5 * noise**2
-    smooth = _SHORT if jitters else max(_SHORT, round(_PART * len(filled)))
-    rows = uniform_filter1d(filled, smooth, mode="nearest")
+    n = _SHORT if _wanders(filled) else max(_SHORT, round(_PART * len(filled)))
+    n = min(n, len(filled))
+    n -= 1 - n % 2  # a mean of an even number of rows belongs between two of them
+    rows = _running_line(filled, n)
     level[:] = np.interp(np.arange(ny), np.arange(max(y0, 0), max(y0, 0) + len(rows)), rows)
-    return level
+    # a straight line through n rows is up to 4 times as uncertain at its ends: on average twice
+    return Overscan(level, noise**2 / n * (1.0 + n / len(filled)), float(n))
+
+
+def overscan_level(raw: RawFrame) -> NDArray[np.float32]:
+    """Level of the overscan for each stored row, ADU: see `measure_overscan`."""
+    return measure_overscan(raw).level
+
+
+def _wanders(rows: NDArray[np.float64]) -> bool:
+    """Whether means of some rows differ by more than the differences from row to row let expect."""
+    n = len(rows) // _SHORT
+    if n < 4:
+        return False
+    means = rows[: n * _SHORT].reshape(n, _SHORT).mean(axis=1)
+    return bool(np.mean(np.diff(means) ** 2) * _SHORT > _WANDERS * np.mean(np.diff(rows) ** 2))
+
+
+def _running_line(rows: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Mean over `n` rows; at both ends a straight line through the last `n`."""
+    smooth = np.asarray(uniform_filter1d(rows, n, mode="nearest"), np.float64)
+    half = n // 2
+    place = np.arange(n) - 0.5 * (n - 1)
+    for end in (slice(0, n), slice(len(rows) - n, len(rows))):
+        slope = (place * rows[end]).sum() / max((place**2).sum(), 1.0)
+        line = rows[end].mean() + slope * place
+        if end.start == 0:
+            smooth[:half] = line[:half]
+        if end.stop == len(rows):
+            smooth[len(rows) - half :] = line[n - half :]
+    return smooth
 
 
 def _row_means(strip: Image) -> tuple[NDArray[np.float64], float]:
@@ -74,9 +129,10 @@ def _row_means(strip: Image) -> tuple[NDArray[np.float64], float]:
     # whole numbers hide a small spread
     kept = np.abs(away) <= 4.0 * max(spread, 1.0)
     n = np.maximum(kept.sum(axis=1), 1)
-    means = (middle[:, 0] + np.where(kept, away, 0.0).sum(axis=1) / n).astype(np.float64)
-    sigma = float(np.sqrt(np.mean(away[kept] ** 2))) if kept.any() else 0.0
-    return means, sigma / float(np.sqrt(strip.shape[1]))
+    off = np.where(kept, away, 0.0).sum(axis=1, keepdims=True) / n[:, None]
+    sigma = float(np.sqrt(np.mean((away - off)[kept] ** 2))) if kept.any() else 0.0
+    # each row's own mean was taken from it
+    return (middle + off)[:, 0].astype(np.float64), sigma / float(np.sqrt(max(strip.shape[1] - 1, 1)))
 
 
 def stored_adu(raw: RawFrame, section: Section, level: NDArray[np.float32] | None = None) -> Image:

@@ -18,7 +18,7 @@ from pogson.core.transform import Transform
 from pogson.core.units import Fwhms, Pixels
 from pogson.kernels.aperture import sum_apertures
 from pogson.steps.measure.annulus import block_stars, measure_annulus
-from pogson.steps.measure.budget import POGSON, scintillation, split_variance
+from pogson.steps.measure.budget import POGSON, scintillation, split_variance, zero_errors
 from pogson.steps.measure.stars import Stars, by_rows, contamination, locate_stars
 
 Array = NDArray[np.float64]
@@ -118,7 +118,13 @@ def measure_aperture(
     variances = variances * frame.correlation**2
     area = pi * all_radii**2
     fluxes = sums - sky.level[:, None] * area
-    annulus = sky.level_err[:, None] * area * frame.correlation
+    zero = np.array(
+        [
+            zero_errors(frame.zero_variance, frame.zero_rows, inner=inner, outer=outer, radius=r)
+            for r in all_radii
+        ]
+    )
+    annulus = np.hypot(sky.level_err[:, None] * frame.correlation, zero[:, 1]) * area
     flicker = scintillation(frame.exposure)
     scatter = np.nan_to_num(flicker) * np.abs(fluxes)
 
@@ -156,6 +162,7 @@ def measure_aperture(
             "radii": tuple(radii),
             "annulus": (inner, outer),
             "sky_method": sky_method,
+            "sky_zero_err": float(zero[0, 0]),  # of all sky levels together; fluxes do not have it
             "scintillation": flicker,  # NaN: unknown, the term is 0
         },
         star=stars.id,

@@ -36,6 +36,36 @@ def scintillation(exposure: Exposure) -> float:
     return float(np.sqrt(variance))
 
 
+def zero_errors(
+    variance: float, rows: float, *, inner: float, outer: float, radius: float
+) -> tuple[float, float]:
+    """Errors by the zero level: of the mean of an annulus; and of an aperture's mean above that annulus.
+
+    Parameters
+    ----------
+    variance, rows : float
+        `Frame.zero_variance`, `Frame.zero_rows`: a level that was averaged over n rows has, between rows
+        d apart, the covariance variance (1 - d / n), and none from n rows on.
+    inner, outer, radius : float
+        Of the annulus, and of the aperture in its middle, pixels.
+
+    Notes
+    -----
+    With f_j the share of row j in the annulus, and g_j that in the aperture, the variances are f C f and
+    (g - f) C (g - f). What is the same in all rows cancels in the second.
+    """
+    j = np.arange(-int(outer) - 1, int(outer) + 2)
+
+    def chord(r: float) -> Array:
+        return np.sqrt(np.maximum(r * r - j * j, 0.0))
+
+    ring, disc = chord(outer) - chord(inner), chord(radius + 0.5)
+    ring, disc = ring / ring.sum(), disc / disc.sum()
+    shared = variance * np.maximum(1.0 - np.abs(j[:, None] - j) / rows, 0.0)
+    apart = disc - ring
+    return float(np.sqrt(ring @ shared @ ring)), float(np.sqrt(max(apart @ shared @ apart, 0.0)))
+
+
 def split_variance(total: Array, terms: Array, sky: Array) -> dict[str, Array]:
     """Split the variance of an aperture's sum into its causes; they add up to `total`.
 
