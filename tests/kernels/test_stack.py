@@ -59,7 +59,7 @@ def test_what_is_trimmed_of_few_values_leaves_one():
                     assert (a, b) == (low, high)
 
 
-def slow_reject(values, spread, photon, kappa, slope, grow, nx):
+def slow_reject(values, spread, photon, kappa, slope, grow, rings, nx):
     """The rule of `reject`, with whole arrays of float64."""
     n, m = values.shape
     lower, upper, _, noise, _ = ordered(values, spread)
@@ -76,18 +76,24 @@ def slow_reject(values, spread, photon, kappa, slope, grow, nx):
     limit = kappa**2 * np.pi / 2 * noise + soft
     limit = limit + kappa**2 * np.maximum(spread - photon[:, None] * away, 0)
     out = away**2 > limit
-    near = np.zeros_like(out)
-    hit = np.pad(out.reshape(n, -1, nx), ((0, 0), (1, 1), (1, 1)))
-    for dy in range(3):
-        for dx in range(3):
-            near |= hit[:, dy : dy + m // nx, dx : dx + nx].reshape(n, m)
-    return out | (near & (away**2 > grow**2 * limit))
+    near, ring = np.zeros_like(out), np.zeros(out.shape)
+    k = len(rings) - 1
+    height = np.pad(np.where(out, np.abs(away), 0.0).reshape(n, -1, nx), ((0, 0), (k, k), (k, k)))
+    for dy in range(-k, k + 1):
+        for dx in range(-k, k + 1):
+            hit = height[:, k + dy : k + dy + m // nx, k + dx : k + dx + nx].reshape(n, m)
+            ring = np.maximum(ring, hit * rings[abs(dy)] * rings[abs(dx)])
+            if max(abs(dy), abs(dx)) <= 1:
+                near |= hit > 0
+    spoilt = ring**2 > np.maximum(spread - photon[:, None] * away, 0)
+    return out | (near & (away**2 > grow**2 * limit)) | spoilt
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(("slope", "grow"), [(0.0, 1.0), (1.5, 0.5), (0.0, 0.3)])
+@pytest.mark.parametrize("rings", [[1.0, 0.0], [1.0, 0.5, 0.2, 0.05]])
 @pytest.mark.parametrize("n", [2, 3, 6, 13])
-def test_rejection_is_that_of_its_rule(n, slope, grow):
+def test_rejection_is_that_of_its_rule(n, slope, grow, rings):
     dice = np.random.default_rng(n)
     nx, m = 40, 1200
     values, spread = random_frames(dice, n, m)
@@ -95,8 +101,8 @@ def test_rejection_is_that_of_its_rule(n, slope, grow):
     photon = dice.uniform(0, 0.2, n)
     got = values.copy()
     lower, upper, _, noise, _ = ordered(values, spread)
-    reject(got, spread, photon, lower, upper, noise, 0, nx, 3.0, slope, grow)
-    wanted = slow_reject(values.astype(float), spread, photon, 3.0, slope, grow, nx)
+    reject(got, spread, photon, lower, upper, noise, 0, nx, 3.0, slope, grow, np.array(rings))
+    wanted = slow_reject(values.astype(float), spread, photon, 3.0, slope, grow, rings, nx)
     differs = np.isnan(got) != (wanted | np.isnan(values))
     assert wanted.sum() > 20
     assert differs.mean() < 2e-4  # single precision decides the ties
@@ -126,5 +132,5 @@ def test_of_two_that_disagree_the_lower_is_kept():
     values = np.array([[10.0, 10.0, 500.0], [10.5, 800.0, 9.0]], np.float32)
     spread = np.ones_like(values)
     lower, upper, _, noise, _ = ordered(values, spread)
-    reject(values, spread, np.zeros(2), lower, upper, noise, 0, 3, 4.0, 0.0, 1.0)
+    reject(values, spread, np.zeros(2), lower, upper, noise, 0, 3, 4.0, 0.0, 1.0, np.array([1.0, 0.0]))
     assert np.array_equal(np.isnan(values), [[False, False, True], [False, True, False]])

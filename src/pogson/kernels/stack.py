@@ -84,14 +84,15 @@ def trimmed(there, low, high):
 
 
 @njit(cache=True, nogil=True)
-def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, grow):
+def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, grow, rings):
     """Replace values by NaN that disagree with the middle ones.
 
     A value may differ from the middle by ``kappa`` times its noise, and by ``slope`` times the steepest step
     to one of the four neighbours: where light falls off quickly, seeing and sampling differ from frame to
     frame by more than noise (Fruchter & Hook 2002, PASP 114, 144, section 5). The noise is taken at the
     common level, not at the value's own. Around a rejected value the limits are lower: what hit
-    one pixel reached its neighbours.
+    one pixel reached its neighbours. And interpolation spreads a hit by its weights: values that must hold
+    more than their noise of it are left out, whatever they are.
 
     Parameters
     ----------
@@ -111,12 +112,16 @@ def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, g
         Tolerated share of the step to a neighbour.
     grow : float
         Share of the limits that holds beside a rejected value; 1 and more for no difference.
+    rings : float64 (k + 1,)
+        Largest share of a hit that interpolation gives to the pixel 0 to k columns, or rows, beside.
     """
     n, m = values.shape
     k2 = np.float32(kappa * kappa)
     zero, nan = np.float32(0.0), np.float32(np.nan)
     center, extra = np.empty(m, np.float32), np.empty(m, np.float32)
-    hits = np.empty(n * m if grow < 1.0 else 0, np.int64)
+    reach = rings.shape[0] - 1
+    size = n * m if grow < 1.0 or reach > 1 else 0
+    hits, heights = np.empty(size, np.int64), np.empty(size, np.float32)
     found = 0
     begin, end = rim * nx, m - rim * nx
     for start in range(begin, end, _CHUNK):
@@ -141,19 +146,22 @@ def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, g
                     v[x] = nan
                     if found < hits.shape[0]:
                         hits[found] = i * m + start + x
+                        heights[found] = abs(d)
                         found += 1
     share = np.float32(grow * grow)
     for h in range(found):
         i, p = hits[h] // m, hits[h] % m
         column = p % nx
-        for dy in range(-1, 2):
-            for dx in range(-1, 2):
+        for dy in range(-reach, reach + 1):
+            for dx in range(-reach, reach + 1):
                 q = p + dy * nx + dx
                 if not (0 <= column + dx < nx and begin <= q < end):
                     continue
                 d = values[i, q] - center[q]
                 own = max(spread[i, q] - np.float32(photon[i]) * d, zero)
-                if d * d > share * (extra[q] + k2 * own):
+                beside = max(abs(dx), abs(dy)) <= 1 and d * d > share * (extra[q] + k2 * own)
+                ring = heights[h] * rings[abs(dx)] * rings[abs(dy)]
+                if beside or ring * ring > own:
                     values[i, q] = nan
 
 

@@ -188,6 +188,21 @@ def taps(kind: int) -> Image:
     return np.ascontiguousarray(fit.T, np.float32)
 
 
+@lru_cache
+def rings(kind: int) -> NDArray[np.float64]:
+    """Largest share of a hit in the pixel 0, 1 ... columns beside: the weight there over that in the middle.
+
+    Where two pixels share a hit at most, the lower limit beside a rejected value is enough.
+    """
+    if kind not in (BICUBIC, LANCZOS):
+        return np.array([1.0, 0.0])
+    weights = np.abs(weights_at(kind)[_PHASES <= 0.5])
+    middle, n = weights.shape[1] // 2 - 1, weights.shape[1]
+    ratio = weights / weights[:, middle : middle + 1]
+    pairs = [[k for k in (middle - d, middle + d) if 0 <= k < n] for d in range(n - middle)]
+    return np.array([ratio[:, pair].max() for pair in pairs])
+
+
 def noise_kept(
     kind: str,
     matrix: NDArray[np.float64],

@@ -14,7 +14,7 @@ from pogson.core.frame import Image, Mask
 from pogson.kernels.drizzle import drizzle_rows
 from pogson.kernels.resample import DRIZZLE, carry_bits, level_rows, resample_rows
 from pogson.kernels.stack import order_statistics, reject, weighted_mean
-from pogson.steps.stack.layer import KINDS, LEFT_OUT, Layer, noise_kept, taps
+from pogson.steps.stack.layer import KINDS, LEFT_OUT, Layer, noise_kept, rings, taps
 from pogson.steps.stack.options import Options
 from pogson.steps.stack.order import sorting_pairs, unequal_factor, variance_factors
 from pogson.steps.stack.result import Stack
@@ -40,7 +40,7 @@ class Plan:
         self.layers, self.options, self.kind = layers, options, KINDS[options.resample]
         ny, nx = shape
         self.shape = int(np.ceil(ny / options.pixel - 1e-9)), int(np.ceil(nx / options.pixel - 1e-9))
-        self.taps = taps(self.kind)
+        self.taps, self.rings = taps(self.kind), rings(self.kind)
         robust = options.method == "robust"
         self.slope = options.slope if robust else 0.0
         self.grow = _GROW if robust else 1.0
@@ -92,7 +92,8 @@ class Plan:
         """Combine rows `first` to `stop` of the stack, and write them to `out`."""
         n, nx = len(self.layers), self.shape[1]
         # the step to the next row is looked at, and beside rejected values of the next row
-        rim = int(self.slope > 0) + int(self.grow < 1.0)
+        reach = len(self.rings) - 1
+        rim = int(self.slope > 0) + reach * int(self.grow < 1.0 or (self.options.clips and reach > 1))
         rows = stop - first + 2 * rim
         values, spread = (self._buffer(name, n, rows * nx) for name in ("values", "spread"))
         share = self._buffer("share", n, rows * nx) if self.kind == DRIZZLE else _ALL_SAME
@@ -120,7 +121,7 @@ class Plan:
                 edge = int(self.slope > 0)
                 reject(
                     values, spread, self.photon, lower, upper, noise, edge, nx,
-                    self.options.kappa, self.slope, self.grow,
+                    self.options.kappa, self.slope, self.grow, self.rings,
                 )  # fmt: skip
             weighted_mean(values, spread, share, self.weights, rim * nx, data, variance, coverage)
             if self.options.clips:
