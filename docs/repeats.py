@@ -36,7 +36,7 @@ def lines_of(table: Table) -> list[str]:
 def main(folder: str, name: str = "") -> None:
     """Read the photometry of a run, print what it tells, and write it where it is asked to."""
     photometry = read_table(Path(folder) / "photometry.parquet")
-    table = summarize_repeats(compare_repeats(photometry))
+    table = summarize_repeats(compare_repeats(photometry), step=2.0)
     lines = lines_of(table[np.asarray(table["n"]) >= 20])
     print("\n".join(lines))
     if name:

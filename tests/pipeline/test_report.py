@@ -238,3 +238,20 @@ def test_masked_magnitudes_are_dashes():
 def test_reasons_that_differ_in_numbers_only_are_counted_together():
     reasons = ["sky 5 above 3", "trailed", "sky 7 above 3"]
     assert count_reasons(reasons) == [("sky 5 above 3 (or similar)", 2), ("trailed", 1)]
+
+
+def test_the_report_tells_what_the_errors_do_not_explain():
+    row = {"band": ["r"], "stars": ["alone"], "mag": [13.5], "n": [47], "chi2": [2.0], "missing": [0.0042]}
+    page = make_report(replace(make_data(), repeats=Table(row)))
+    section = page.split('id="error-budget"')[1].split("</section>")[0]
+    assert "Chi-square" in section
+    assert "0.0042" in section
+    assert "Chi-square" not in make_report(make_data())
+
+
+def test_a_run_compares_its_repeated_frames(small_run):
+    section = (
+        (small_run / "report.html").read_text("utf-8").split('id="error-budget"')[1].split("</section>")[0]
+    )
+    assert "missing" in section
+    assert "alone" in section
