@@ -1,6 +1,6 @@
-"""Sums over a box, and over the pixels of a box that stand out: other ways to measure, for comparison.
+"""Sums over a box, or over the pixels of it that stand out: another way to measure, for comparison.
 
-Both are how one measures by hand. The box wastes signal-to-noise on empty pixels, the mask
+It is how one measures by hand. The box wastes signal-to-noise on empty pixels; a threshold
 loses light, and more of it from fainter stars: use `measure_aperture` for results.
 """
 
@@ -26,48 +26,12 @@ def measure_box(
     *,
     at: Transform | None = None,
     half_width: Pixels = 10.0,
+    threshold: Sigma = -inf,
     annulus_inner: Fwhms = 4.0,
     annulus_outer: Fwhms = 7.0,
     fwhm: Pixels = nan,
 ) -> Table:
-    """Sum all pixels of a box around each star, above the local sky.
-
-    Parameters
-    ----------
-    frame : Frame
-        Calibrated frame, sky not subtracted.
-    field : Table
-        Stars: id, x, y, and flux where it is known.
-    at : Transform or None
-        From the field's pixels to this frame's.
-    half_width : float
-        The box reaches this far from the star's pixel, to either side.
-    annulus_inner, annulus_outer : float
-        Radii of the sky annulus.
-    fwhm : float
-        Full width at half maximum of the stars; NaN takes it from the field.
-
-    Returns
-    -------
-    Table
-        star, x, y, flux, flux_err, n_pixels, sky, flags. The error holds the variance of every pixel
-        once, and the error of the sky level times the number of pixels.
-    """
-    return _sum(frame, field, at, half_width, -inf, annulus_inner, annulus_outer, fwhm)
-
-
-def measure_mask(
-    frame: Frame,
-    field: Table,
-    *,
-    at: Transform | None = None,
-    half_width: Pixels = 10.0,
-    threshold: Sigma = 2.0,
-    annulus_inner: Fwhms = 4.0,
-    annulus_outer: Fwhms = 7.0,
-    fwhm: Pixels = nan,
-) -> Table:
-    """Sum the pixels of a box that stand above the local sky by a number of its standard deviations.
+    """Sum the pixels of a box around each star, above the local sky.
 
     Parameters
     ----------
@@ -80,7 +44,7 @@ def measure_mask(
     half_width : float
         The box reaches this far from the star's pixel, to either side.
     threshold : float
-        Lowest pixel that counts, in standard deviations of the sky around the star.
+        Lowest pixel that counts, in standard deviations of the sky around the star; minus infinity takes all.
     annulus_inner, annulus_outer : float
         Radii of the sky annulus.
     fwhm : float
@@ -89,22 +53,10 @@ def measure_mask(
     Returns
     -------
     Table
-        As from `measure_box`. The error is that of the sum; the light below the threshold, and
+        star, x, y, flux, flux_err, n_pixels, sky, flags. The error holds the variance of every pixel
+        once, and the error of the sky level times the number of pixels. The light below a threshold, and
         the noise peaks above it, are a bias that depends on brightness and that no error holds.
     """
-    return _sum(frame, field, at, half_width, threshold, annulus_inner, annulus_outer, fwhm)
-
-
-def _sum(
-    frame: Frame,
-    field: Table,
-    at: Transform | None,
-    half_width: float,
-    threshold: float,
-    annulus_inner: float,
-    annulus_outer: float,
-    fwhm: float,
-) -> Table:
     stars = locate_stars(field, at, fwhm)
     inner, outer = annulus_inner * stars.fwhm, annulus_outer * stars.fwhm
     blocked = block_stars(frame, stars.x, stars.y, stars.flux, fwhm=stars.fwhm, beta=stars.beta, limit=inner)
@@ -125,7 +77,9 @@ def _sum(
         light = frame.data[box].astype(float) - sky.level[s]
         if np.any(frame.mask[box] & FILLED) or not np.isfinite(light).all():
             continue
-        chosen = light > threshold * sky.sigma[s] if threshold > -inf else np.ones(light.shape, bool)
+        chosen = np.ones(light.shape, bool)
+        if threshold > -inf:
+            chosen = light > threshold * sky.sigma[s]
         pixels[s] = chosen.sum()
         flux[s] = light[chosen].sum()
         noise = frame.variance[box][chosen].sum(dtype=float)

@@ -16,7 +16,7 @@ from pogson.core.units import Fwhms, Pixels
 from pogson.steps.measure.annulus import block_stars, measure_annulus
 from pogson.steps.measure.aperture import sum_stars
 from pogson.steps.measure.budget import POGSON
-from pogson.steps.measure.ratios import Ratios, isolated, measure_ratios
+from pogson.steps.measure.ratios import Ratios, extra_error, isolated, measure_ratios
 from pogson.steps.measure.stars import locate_stars
 from pogson.steps.measure.wings import extrapolate
 
@@ -162,7 +162,12 @@ def _curve(ratios: Ratios, annulus: tuple[float, float], fwhm: float) -> GrowthC
     wings = extrapolate(radii, mean, covariance, annulus, fwhm)
     # how ln(fraction) at each radius responds to each ratio
     response = np.diag(1.0 / mean) + wings.response
-    relative = np.sqrt(np.sum(response @ covariance * response, axis=1) + wings.model_err**2)
+    # the shape may vary, too, as where in a large pixel a star lies: what the stars' own corrections show
+    mine = response[k]
+    noise = np.einsum("i,nij,j->n", mine, ratios.covariance, mine) + (mine @ strays * ratios.stray) ** 2
+    extra, _ = extra_error((ratios.each - mean) @ mine, noise, np.ones(len(square)))
+    more = square.sum() * max(extra**2 - (mine @ varies * ratios.scatter) ** 2, 0.0)
+    relative = np.sqrt(np.sum(response @ covariance * response, axis=1) + wings.model_err**2 + more)
     fraction = mean * wings.held
     return GrowthCurve(
         radius=float(radii[k]),

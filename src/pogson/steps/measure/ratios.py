@@ -132,18 +132,18 @@ def _weights(ratio: Array, error: Array, flux: Array) -> tuple[Array, float, Arr
     usual = float(np.median(flux[keep]))
     light = usual / flux
     # the faint stars tell which: stray light would throw them about
-    same, fading = (_amplitude(ratio, error**2, shape)[1] for shape in (np.ones(len(ratio)), light))
+    same, fading = (extra_error(ratio, error**2, shape)[1] for shape in (np.ones(len(ratio)), light))
     scatter, stray = 0.0, 0.0
     if fading > same + MORE_LIKELY:
-        stray = _amplitude(ratio[keep], error[keep] ** 2, light[keep])[0]
+        stray = extra_error(ratio[keep], error[keep] ** 2, light[keep])[0]
     else:
-        scatter = _amplitude(ratio[keep], error[keep] ** 2, np.ones(n))[0]
+        scatter = extra_error(ratio[keep], error[keep] ** 2, np.ones(n))[0]
     scatter = float(np.hypot(scatter, USUAL_SCATTER / n))  # few stars may agree by chance
     weight = np.where(keep, 1.0 / (error**2 + scatter**2 + (stray * light) ** 2), 0.0)
     return weight / weight.sum(), scatter, stray * light
 
 
-def _amplitude(value: Array, variance: Array, shape: Array) -> tuple[float, float]:
+def extra_error(value: Array, variance: Array, shape: Array) -> tuple[float, float]:
     """The likeliest extra error in proportion to `shape`, and its ln likelihood.
 
     Restricted likelihood: the mean is not known, but comes from the same values.
