@@ -60,7 +60,7 @@ def calibrate_stored(
     gain : float32
         electron / ADU.
     offset : float32 (ny, nx)
-        Master bias and scaled master dark, ADU.
+        Master bias and scaled master dark, ADU. Of this plane and the next four one row may stand for all.
     factor : float32 (ny, nx)
         Gain over flat field.
     base : float32 (ny, nx)
@@ -84,8 +84,9 @@ def calibrate_stored(
     n = 0
     for y in range(ny):
         _native_row(stored[y0 + y, x0 : x0 + nx], scale, zero, row)
+        k = min(y, offset.shape[0] - 1)
         n += _calibrate_row(
-            row, level[y0 + y], limits, gain, offset[y], factor[y], base[y], relative[y], bits[y],
+            row, level[y0 + y], limits, gain, offset[k], factor[k], base[k], relative[k], bits[k],
             data[y], variance[y], mask[y],
         )  # fmt: skip
     return n
@@ -160,19 +161,30 @@ def grow_saturated(adu_excess, mask, saturated, bleed, floor):
         In the unit of the data.
     """
     ny, nx = mask.shape
-    for x in range(nx):
-        run = 0
-        for y in range(ny + 1):
-            if y < ny and mask[y, x] & saturated:
-                run += 1
-                for j in range(max(y - 1, 0), min(y + 2, ny)):
-                    for i in range(max(x - 1, 0), min(x + 2, nx)):
-                        mask[j, i] |= bleed
-            else:
-                if run >= 3:
-                    _follow(adu_excess, mask, y, x, 1, bleed, floor)
-                    _follow(adu_excess, mask, y - run - 1, x, -1, bleed, floor)
-                run = 0
+    for y in range(ny):
+        if not _any_bits(mask[y], saturated):
+            continue
+        for x in range(nx):
+            if not mask[y, x] & saturated:
+                continue
+            for j in range(max(y - 1, 0), min(y + 2, ny)):
+                for i in range(max(x - 1, 0), min(x + 2, nx)):
+                    mask[j, i] |= bleed
+            if y == 0 or not mask[y - 1, x] & saturated:
+                end = y
+                while end < ny and mask[end, x] & saturated:
+                    end += 1
+                if end - y >= 3:
+                    _follow(adu_excess, mask, end, x, 1, bleed, floor)
+                    _follow(adu_excess, mask, y - 1, x, -1, bleed, floor)
+
+
+@njit(cache=True, nogil=True)
+def _any_bits(row, bits):
+    count = np.int32(0)
+    for i in range(len(row)):  # without a branch: it runs in lanes
+        count += np.int32((row[i] & bits) != 0)
+    return count > 0
 
 
 @njit(cache=True, nogil=True)

@@ -10,6 +10,7 @@ from pogson.kernels.stats import median, quickselect
 _HIT = np.uint8(1)
 # Share of the contrast demanded against the fourth highest pixel of 3 x 3 (see `_plain_structure`).
 _SURE = 0.5
+LEAST_NOISE2 = 0.02  # share of its variance that a pixel has without the photons of the hit
 
 
 @njit(cache=True, nogil=True)
@@ -136,10 +137,10 @@ def _judge(work, variance, usable, poisson, threshold, neighbor, contrast, hits,
             continue
         if own < contrast * _plain_structure(work, usable, y, x, own, contrast, buffer, nine):
             continue
-        excess, sigma = _excess(work, variance, usable, poisson, hits, y, x, buffer)
+        excess, sigma = _excess(work, variance, usable, poisson, y, x, threshold, buffer)
         if excess < threshold:
             continue
-        fine = max(_fine_structure(work, usable, hits, y, x, buffer, nine) / sigma, 0.01)
+        fine = max(_fine_structure(work, usable, y, x, buffer, nine) / sigma, 0.01)
         if excess > contrast * fine:
             new[n] = queue[k]
             n += 1
@@ -155,7 +156,7 @@ def _judge(work, variance, usable, poisson, threshold, neighbor, contrast, hits,
                 for i in range(max(x - 1, 0), min(x + 2, nx)):
                     if hits[j, i] or not usable[j, i]:
                         continue
-                    if _excess(work, variance, usable, poisson, hits, j, i, buffer)[0] >= limit:
+                    if _excess(work, variance, usable, poisson, j, i, limit, buffer)[0] >= limit:
                         if n == new.size:
                             new = _doubled(new)
                         hits[j, i] = _HIT
@@ -191,13 +192,11 @@ def _plain_structure(work, usable, y, x, sharp, contrast, buffer, nine):
     3 x 3 empty; the fourth highest of them tells it from a hit.
     """
     ny, nx = work.shape
-    m = 0
-    for j in range(max(y - 1, 0), min(y + 2, ny)):
-        for i in range(max(x - 1, 0), min(x + 2, nx)):
-            if usable[j, i]:
-                nine[m] = work[j, i]
-                m += 1
-    high = max(quickselect(nine, 0, m, max(m - 4, 0)), median(nine, m))
+    m = _gather_nine(work, usable, y, x, nine)
+    if m == 9:
+        high = _fourth_of_nine(nine)
+    else:
+        high = max(quickselect(nine, 0, m, max(m - 4, 0)), median(nine, m))
     n = 0
     brightest = -np.inf
     for j in range(max(y - 3, 0), min(y + 4, ny), 3):
@@ -215,26 +214,72 @@ def _plain_structure(work, usable, y, x, sharp, contrast, buffer, nine):
 
 
 @njit(cache=True, nogil=True)
-def _noise(work, variance, usable, poisson, y, x, buffer):
-    """Noise of a pixel as if it had the median level of the 5 x 5 around it."""
+def _gather_nine(work, usable, y, x, nine):
+    """Copy the usable pixels of the 3 x 3 around a pixel; return how many."""
     ny, nx = work.shape
-    n = 0
+    m = 0
+    for j in range(max(y - 1, 0), min(y + 2, ny)):
+        for i in range(max(x - 1, 0), min(x + 2, nx)):
+            if usable[j, i]:
+                nine[m] = work[j, i]
+                m += 1
+    return m
+
+
+@njit(cache=True, nogil=True)
+def _fourth_of_nine(nine):
+    """The fourth highest of nine values, without branches."""
+    a = b = c = d = -math.inf
+    for k in range(9):
+        v = nine[k]
+        a, v = max(a, v), min(a, v)
+        b, v = max(b, v), min(b, v)
+        c, v = max(c, v), min(c, v)
+        d = max(d, v)
+    return d
+
+
+@njit(cache=True, nogil=True)
+def _middle_of_nine(v):
+    """The median of nine values: sorted in threes, then the middle of the highest of the lowest, and so on.
+
+    Without branches: half of all guesses which way they go would be wrong.
+    """
+    for k in (0, 3, 6):
+        low, high = min(v[k], v[k + 1]), max(v[k], v[k + 1])
+        middle, highest = min(high, v[k + 2]), max(high, v[k + 2])
+        v[k], v[k + 1], v[k + 2] = min(low, middle), max(low, middle), highest
+    lowest = max(v[0], v[3], v[6])
+    low, high = min(v[1], v[4]), max(v[1], v[4])
+    middle = max(low, min(high, v[7]))
+    highest = min(v[2], v[5], v[8])
+    return max(min(lowest, middle), min(max(lowest, middle), highest))
+
+
+@njit(cache=True, nogil=True)
+def _excess(work, variance, usable, poisson, y, x, limit, buffer):
+    """Significance of the Laplacian above its median in 5 x 5 pixels, and the pixel's noise.
+
+    The noise is that of a pixel at the median level of the 5 x 5. No Laplacian is below zero, and no level
+    below the lowest pixel: where even these two leave it below `limit`, the medians are not looked for.
+    """
+    ny, nx = work.shape
+    own, light = _sharpness(work, usable, y, x), variance[y, x]
+    if own * own < limit * limit * LEAST_NOISE2 * light:
+        return 0.0, math.inf
+    n, lowest = 0, work[y, x]
     for j in range(max(y - 2, 0), min(y + 3, ny)):
         for i in range(max(x - 2, 0), min(x + 3, nx)):
             if usable[j, i]:
                 buffer[n] = work[j, i]
+                lowest = min(lowest, work[j, i])
                 n += 1
+    if own * own < limit * limit * (light - poisson * (work[y, x] - lowest)):
+        return 0.0, math.inf
     level = median(buffer, n)
-    own = variance[y, x]
-    return math.sqrt(max(own - poisson * max(work[y, x] - level, 0.0), 0.02 * own))
-
-
-@njit(cache=True, nogil=True)
-def _excess(work, variance, usable, poisson, hits, y, x, buffer):
-    """Significance of the Laplacian above its median in 5 x 5 pixels, and the pixel's noise."""
-    ny, nx = work.shape
-    sigma = _noise(work, variance, usable, poisson, y, x, buffer)
-    own = _sharpness(work, usable, y, x)
+    sigma = math.sqrt(max(light - poisson * max(work[y, x] - level, 0.0), LEAST_NOISE2 * light))
+    if own < limit * sigma:
+        return own / sigma, sigma
     n = 0
     for j in range(max(y - 2, 0), min(y + 3, ny)):
         for i in range(max(x - 2, 0), min(x + 3, nx)):
@@ -245,21 +290,16 @@ def _excess(work, variance, usable, poisson, hits, y, x, buffer):
 
 
 @njit(cache=True, nogil=True)
-def _fine_structure(work, usable, hits, y, x, buffer, nine):
+def _fine_structure(work, usable, y, x, buffer, nine):
     """Median of 3 x 3 less the median of 7 x 7 such medians: what a star has and a hit has not."""
     ny, nx = work.shape
     n = 0
     center = 0.0
     for j in range(max(y - 3, 0), min(y + 4, ny)):
         for i in range(max(x - 3, 0), min(x + 4, nx)):
-            m = 0
-            for b in range(max(j - 1, 0), min(j + 2, ny)):
-                for a in range(max(i - 1, 0), min(i + 2, nx)):
-                    if usable[b, a]:
-                        nine[m] = work[b, a]
-                        m += 1
+            m = _gather_nine(work, usable, j, i, nine)
             if m > 0:
-                buffer[n] = median(nine, m)
+                buffer[n] = _middle_of_nine(nine) if m == 9 else median(nine, m)
                 if j == y and i == x:
                     center = buffer[n]
                 n += 1
