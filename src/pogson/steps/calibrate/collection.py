@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, nan
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,8 @@ class Masters:
     masters: tuple[Master, ...] = ()
     # Planes prepared for one kind of exposure, shared by the frames that need the same.
     prepared: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    # What one thread prepares, the others wait for: the planes are large.
+    turn: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def match(
         self,

@@ -130,13 +130,14 @@ def _planes(matched: Matched, exposure: Exposure, step: float, masters: Masters 
     )
     if masters is None:
         return _prepare(matched, exposure, step)
-    found: _Planes | None = masters.prepared.get(key)
-    if found is None:
-        found = _prepare(matched, exposure, step)
-        keep = min(max(_KEEP_PIXELS // found.offset.size, 1), 8)
-        for old in list(masters.prepared)[: max(len(masters.prepared) + 1 - keep, 0)]:
-            masters.prepared.pop(old, None)
-        masters.prepared[key] = found
+    with masters.turn:
+        found: _Planes | None = masters.prepared.get(key)
+        if found is None:
+            found = _prepare(matched, exposure, step)
+            keep = min(max(_KEEP_PIXELS // found.offset.size, 1), 8)
+            for old in list(masters.prepared)[: max(len(masters.prepared) + 1 - keep, 0)]:
+                masters.prepared.pop(old, None)
+            masters.prepared[key] = found
     return found
 
 
