@@ -19,7 +19,7 @@ _META = b"pogson"
 #: little is gained by packing noise harder, and that takes longer than everything else
 _PACKED = {"compression": "zstd", "compression_level": 1}
 #: rows that are written at a time: readers skip what they do not want by groups of so many
-GROUP_ROWS = 65536
+GROUP_ROWS = 32768
 
 
 def write_table(path: str | Path, table: Table) -> Path:

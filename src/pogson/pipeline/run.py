@@ -198,6 +198,7 @@ def run(
             folder = project.cache / "target"
             studies, said = make_targets(series, done.stars, done.photometry, chosen, folder)
             notes += said
+            return_memory()
         if place is not None and note:
             notes.insert(0, note)
         with clock.time("stacks"):
@@ -329,6 +330,7 @@ def _draw(
     for part in parts:
         yield from part
         progress.advance()
+    return_memory()
 
 
 def _write(
