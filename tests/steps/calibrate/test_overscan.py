@@ -29,8 +29,8 @@ def test_the_noise_of_the_level_is_what_it_says_and_a_pattern_of_rows_makes_it_n
     levels = np.array([f.level for f in found])
     scatter = np.var(levels, axis=0, ddof=1)
     assert np.median([f.rows for f in found]) == 99
-    assert np.mean(scatter) == pytest.approx(np.mean([f.variance for f in found]), rel=0.1)
-    # far less than the read noise of a row, also at the ends
+    assert np.mean(scatter[50:-50]) == pytest.approx(np.mean([f.variance for f in found]), rel=0.1)
+    # up to twice the error at the ends
     assert np.sqrt(scatter.max()) < 2.5 * 4.0 / np.sqrt(99 * COLUMNS)
     assert levels.mean() == pytest.approx(1000.0 + pattern.mean(), abs=0.05)
 
@@ -88,7 +88,7 @@ def test_the_error_of_the_zero_level_is_known_with_and_without_an_overscan(colum
         frame = calibrate_frame(night.raw("light", 0.0, 100.0), masters, cosmics=False)
         # the level of each row, above the noise of its pixels
         claimed = frame.zero_variance + frame.variance.mean() / frame.shape[1]
-        pulls.append(frame.data.mean(axis=1) / np.sqrt(claimed))
+        pulls.append(frame.data.mean(axis=1)[8:-8] / np.sqrt(claimed))
         assert np.sqrt(frame.zero_variance) > (0.5 if columns else 0.15)
     low, high = np.percentile(pulls, [15.865, 84.135])
     # about 160 and 40 of the numbers are independent; two times three levels do not tell a drift well

@@ -53,10 +53,12 @@ def test_a_level_averaged_over_rows_errs_as_it_says():
         rows = np.repeat(level[:, None], 41, axis=1)
         sky.append(rows[ring].mean())
         star.append(rows[disc].mean() - rows[ring].mean())
-    errors = zero_errors(1.0 / n, float(n), inner=inner, outer=outer, radius=radius)
+    errors = zero_errors(1.0 / n, float(n), inner=inner, outer=outer, radius=radius, height=1e6)
     np.testing.assert_allclose([np.std(sky), np.std(star)], errors, rtol=0.05)
 
 
 def test_what_all_rows_share_is_in_the_sky_and_not_in_the_flux():
-    assert zero_errors(4.0, np.inf, inner=12.0, outer=21.0, radius=4.5) == pytest.approx((2.0, 0.0), abs=1e-7)
-    assert zero_errors(0.0, np.inf, inner=12.0, outer=21.0, radius=4.5) == (0.0, 0.0)
+    assert zero_errors(4.0, np.inf, inner=12.0, outer=21.0, radius=4.5, height=500) == pytest.approx(
+        (2.0, 0.0), abs=1e-7
+    )
+    assert zero_errors(0.0, np.inf, inner=12.0, outer=21.0, radius=4.5, height=500) == (0.0, 0.0)

@@ -130,8 +130,7 @@ def pixel_bias(psf: PSF, *, fwhm: Pixels, stretch: float = 1.0) -> Values:
         bias += (weighted * t).sum(0) / (weighted * (1.0 - (t / sigma) ** 2)).sum(0)
     # a pixel at u = k / 8 is one whose star lies at -k / 8
     phase = 2.0 * pi * (bias - np.arange(FINE) / FINE)
-    amplitudes: Values = np.linalg.lstsq(np.sin(np.outer(phase, WAVES)), bias)[0]
-    return amplitudes
+    return np.asarray(np.linalg.lstsq(np.sin(np.outer(phase, WAVES)), bias)[0], np.float64)
 
 
 def _window(fwhm: float) -> float:

@@ -120,7 +120,14 @@ def measure_aperture(
     fluxes = sums - sky.level[:, None] * area
     zero = np.array(
         [
-            zero_errors(frame.zero_variance, frame.zero_rows, inner=inner, outer=outer, radius=r)
+            zero_errors(
+                frame.zero_variance,
+                frame.zero_rows,
+                inner=inner,
+                outer=outer,
+                radius=r,
+                height=frame.shape[0],
+            )
             for r in all_radii
         ]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isnan, nan, pi
+from math import isfinite, isnan, nan, pi
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,7 +37,7 @@ def scintillation(exposure: Exposure) -> float:
 
 
 def zero_errors(
-    variance: float, rows: float, *, inner: float, outer: float, radius: float
+    variance: float, rows: float, *, inner: float, outer: float, radius: float, height: float
 ) -> tuple[float, float]:
     """Errors by the zero level: of the mean of an annulus; and of an aperture's mean above that annulus.
 
@@ -48,6 +48,9 @@ def zero_errors(
         d apart, the covariance variance (1 - d / n), and none from n rows on.
     inner, outer, radius : float
         Of the annulus, and of the aperture in its middle, pixels.
+    height : float
+        Rows of the frame. A straight line through the last n rows is less certain towards the end, by
+        1 + 12 (t / n)^2 at t rows from their middle: averaged over where annuli fit into the frame.
 
     Notes
     -----
@@ -63,7 +66,9 @@ def zero_errors(
     ring, disc = ring / ring.sum(), disc / disc.sum()
     shared = variance * np.maximum(1.0 - np.abs(j[:, None] - j) / rows, 0.0)
     apart = disc - ring
-    return float(np.sqrt(ring @ shared @ ring)), float(np.sqrt(max(apart @ shared @ apart, 0.0)))
+    late = max(0.5 * rows - outer, 0.0) if isfinite(rows) else 0.0
+    ends = 1.0 + 8.0 * late**3 / (rows**2 * max(height - 2.0 * outer, rows))
+    return float(np.sqrt(ends * (ring @ shared @ ring))), float(np.sqrt(max(apart @ shared @ apart, 0.0)))
 
 
 def split_variance(total: Array, terms: Array, sky: Array) -> dict[str, Array]:
