@@ -8,7 +8,9 @@ import pytest
 from astropy.io import fits
 
 from pogson.core.errors import NightError
+from pogson.io.tables import read_table
 from pogson.pipeline.run import run
+from pogson.pipeline.settings import check_settings
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,38 @@ def test_a_transit_without_calibration_frames_is_followed(real_data, tmp_path):
     assert "magnitudes are instrumental" in said
     target = np.argmin(np.hypot(result.stars["x"] - 424, result.stars["y"] - 286))
     assert np.hypot(result.stars["x"][target] - 424, result.stars["y"][target] - 286) < 12
+
+
+#: EXOTIC's result from the same frames
+PUBLISHED = (("mid_time", 2458107.71406, 0.00097), ("radius_ratio", 0.1541, 0.0033))
+
+
+def transit_of(result):
+    """Value and error by quantity; those published lie within two errors, and ours are not much larger."""
+    rows = read_table(result.folder / "target" / "results.ecsv")
+    found = {str(row["quantity"]): (float(row["value"]), float(row["error"])) for row in rows}
+    for name, value, error in PUBLISHED:
+        assert abs(found[name][0] - value) < 2.0 * np.hypot(found[name][1], error), name
+        assert found[name][1] < 2.0 * error, name
+    return found
+
+
+def test_hatp32_is_what_others_published(reduced):
+    result = reduced("hatp32_transit", recipe="series", target="424,286")
+    frames = lights(result)
+    assert len(frames) == 142
+    aligned = np.isfinite(frames["match_rms"])
+    assert all(reason for reason in frames["reasons"][~aligned])
+    assert np.sum(frames["accepted"]) >= 130
+    assert transit_of(result)["residual_rms"][0] < 0.55, "published: 0.55 %"
+
+
+def test_a_fixed_aperture_that_the_comparison_stars_choose_makes_hatp32_better(real_data, tmp_path):
+    settings = check_settings({"measure": {"radii": [2.0, 2.5, 3.0, 3.5, 4.0, 5.0]}})
+    night = real_data / "hatp32_transit"
+    result = run(night, out=tmp_path / "out", recipe="series", target="424,286", settings=settings)
+    assert any("comparison stars scatter least" in line for line in result.summary)
+    assert transit_of(result)["residual_rms"][0] < 0.49
 
 
 def test_frames_without_filter_and_gain_say_what_is_missing(reduced):

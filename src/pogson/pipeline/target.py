@@ -11,6 +11,7 @@ import numpy as np
 from astropy.table import Table
 
 from pogson.core.errors import SettingError
+from pogson.core.flags import SPOILED
 from pogson.core.frame import Exposure
 from pogson.core.time import bjd_tdb
 from pogson.pipeline.report_format import with_error
@@ -148,9 +149,10 @@ def study_target(
     exptime = float(np.nanmedian(curve["exptime"]))
     known = {name: np.asarray(v, float) for name, v in _terms(series, star, TERMS).items()}
     asked = _asked_terms(series, settings, known)
+    clean = (np.asarray(curve["flags"], int) & SPOILED) == 0
     event = find_event(
         np.asarray(curve["bjd_tdb"], float),
-        np.asarray(curve["flux"], float),
+        np.where(clean, np.asarray(curve["flux"], float), nan),
         np.asarray(curve["flux_err"], float),
         model=wishes.model,
         known=_known(wishes, curve),

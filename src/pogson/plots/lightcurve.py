@@ -154,8 +154,9 @@ def plot_event(
             hours[order], baseline[order] / np.nanmedian(baseline) + lift, color=INK, linewidth=1.2, zorder=5
         )
         rows.append(("measured\nand baseline", ORANGE, raw + lift))
-    check = 10.0 ** (-0.4 * (numbers(curve, "check_mag") - np.nanmedian(numbers(curve, "check_mag"))))
+    check = numbers(curve, "check_mag")
     if np.isfinite(check).any():
+        check = 10.0 ** (-0.4 * (check - np.nanmedian(check)))
         drop = np.nanpercentile(clean, 2.0) - gap - np.nanpercentile(check, 98.0)
         _event_row(top, hours, check, numbers(curve, "check_mag_err") * check / 1.0857, GREEN, drop)
         rows.append(("check star", GREEN, check + drop))

@@ -22,7 +22,7 @@ OF_STAR = ("x", "y", "ra", "dec", "flux", "snr", "color")
 
 
 def collect_light_curves(
-    photometry: Sequence[Rows], field: Table | None = None, *, band: str = ""
+    photometry: Sequence[Rows], field: Table | None = None, *, band: str = "", aperture: int = 0
 ) -> LightCurves:
     """Fluxes per second of all stars in all frames of a band, in order of time.
 
@@ -36,6 +36,8 @@ def collect_light_curves(
         FIELD: its positions become columns of `stars`; stars that no frame has are there as well.
     band : str
         Band; empty takes the one with the most frames.
+    aperture : int
+        Number of one of the other radii that were measured; 0: the first.
 
     Raises
     ------
@@ -51,15 +53,16 @@ def collect_light_curves(
     # what stands beside the fluxes: single precision holds a ten thousandth of a pixel
     details = {name: np.full(shape, np.nan, np.float32) for name in DETAILS if name in mine[0].colnames}
     exposures = [table.meta.get("exposure", Exposure()) for table in mine]
+    name = f"flux_r{aperture}" if aperture else "flux"
     for k, (table, exposure) in enumerate(zip(mine, exposures, strict=True)):
         at = np.searchsorted(ids, np.asarray(table["star"], np.int64))
-        correction = float(np.nan_to_num(table.meta.get("aperture_correction", 0.0)))
+        correction = 0.0 if aperture else float(np.nan_to_num(table.meta.get("aperture_correction", 0.0)))
         unit = 10.0 ** (-0.4 * correction) / exposure.exptime
-        flux[at, k] = np.asarray(table["flux"], float) * unit
-        err[at, k] = np.asarray(table["flux_err"], float) * unit
+        flux[at, k] = np.asarray(table[name], float) * unit
+        err[at, k] = np.asarray(table[f"{name}_err"], float) * unit
         flags[at, k] = np.asarray(table["flags"], np.int64)
-        for name, values in details.items():
-            values[at, k] = table[name]
+        for detail, values in details.items():
+            values[at, k] = table[detail]
     time = np.array(times)
     frames = Table(
         {

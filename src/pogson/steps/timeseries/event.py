@@ -26,6 +26,8 @@ CLEAR = 10.0
 LARGEST = 0.25
 #: durations and moments that are tried at first
 DURATIONS, MOMENTS = 12, 250
+#: errors by which a single point stands off its neighbours where it is not the star's
+SPIKE = 5.0
 #: days, where the period is not known: it hardly changes the shape
 PERIOD = 3.0
 
@@ -134,12 +136,13 @@ def find_event(
     if model == "none":
         return Event(reason="no model was asked for")
     good = np.isfinite(time) & np.isfinite(flux) & (np.asarray(flux_err) > 0.0)
+    good[good] = ~find_spikes(np.asarray(flux, float)[good], np.asarray(flux_err, float)[good])
     told, others = (
         {name: np.asarray(v, float) for name, v in (given or {}).items() if np.isfinite(v[good]).all()}
         for given in (terms, rivals)
     )
     t, f, err = (np.asarray(v, float) for v in (time, flux, flux_err))
-    curve = _Curve(t, f, err, good, told, others, most, exptime)
+    curve = _Curve(t, np.where(good, f, nan), err, good, told, others, most, exptime)
     if curve.n < 15:
         return Event(reason=f"{curve.n} points, 15 are needed to tell a shape")
     found = []
@@ -163,6 +166,33 @@ def check_model(model: str) -> None:
     """
     if model not in MODELS:
         raise SettingError(f"no model '{model}' of a target; use one of: {', '.join(MODELS)}")
+
+
+def find_spikes(flux: Values, err: Values) -> Mask:
+    """Points off their neighbours, and off the lines through those before and after, all to one side.
+
+    Satellites and cosmic rays do so; the bottom of an eclipse lies between the neighbours and the lines.
+
+    Parameters
+    ----------
+    flux, err : (n,)
+        In order of time.
+    """
+    spike = np.zeros(len(flux), bool)
+    if len(flux) < 5:
+        return spike
+    off = flux[2:-2] - 0.5 * (flux[1:-3] + flux[3:-1])
+    lines = [flux[2:-2] - 2.0 * flux[1:-3] + flux[:-4], flux[2:-2] - 2.0 * flux[3:-1] + flux[4:]]
+    side = np.sign(off)
+    spike[2:-2] = np.abs(off) > SPIKE * sqrt(1.5) * err[2:-2]
+    for line in lines:
+        spike[2:-2] &= side * line > 0.5 * SPIKE * sqrt(6.0) * err[2:-2]
+    # at the ends there is one side only
+    for end, near, far in ((0, 1, 2), (1, 2, 3), (-1, -2, -3), (-2, -3, -4)):
+        size = sqrt(2.0) * err[end]
+        away = min(abs(flux[end] - flux[near]), abs(flux[end] - flux[far]))
+        spike[end] = away > SPIKE * size and abs(flux[near] - flux[far]) < 3.0 * size
+    return spike
 
 
 def _transit(curve: _Curve, known: Transit | None, *, asked: bool) -> Event:
