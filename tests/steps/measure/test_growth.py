@@ -104,6 +104,28 @@ def test_the_light_beyond_the_reference_is_that_of_the_profile():
     assert np.all(np.diff(growth.fraction) > 0.0)
 
 
+def test_a_profile_that_varies_over_the_field_is_told_and_counts_in_the_error():
+    steady, varied = [], []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        x, y, side = grid(rng, 7, pitch=48.0)
+        flux = 10.0 ** rng.uniform(4.3, 5.2, len(x))
+        for spread, found in ((0.0, steady), (0.04, varied)):
+            image = np.zeros((side, side), np.float32)
+            for k, width in enumerate(3.0 * (1.0 + spread * (2.0 * x / side - 1.0))):
+                image += light(image.shape, x[k], y[k], flux[k], width, 3.2)
+            found.append(fit_growth(observe(image, rng, sky=200.0), table(x, y, flux), fwhm=3.0))
+    widths = 3.0 * (1.0 + 0.04 * (2.0 * x / side - 1.0))
+    inside, reference = np.array(
+        [enclosed_light(pixel_circles(np.array([4.5, 12.0])), w, 3.2) @ PIXEL_SHARES for w in widths]
+    ).T
+    expected = np.std(2.5 * np.log10(inside / reference))
+    assert np.median([g.scatter for g in varied]) == pytest.approx(expected, rel=0.25)
+    assert np.median([g.scatter for g in steady]) < 0.001
+    errors = [g.correction_err / s.correction_err for g, s in zip(varied, steady, strict=True)]
+    assert np.median(errors) > 1.5
+
+
 def test_one_radius_for_two_seeings_shifts_magnitudes_until_both_are_corrected():
     corrected, raw = [], []
     for fwhm in (3.0, 4.2):  # two filters, the aperture of the first for both

@@ -20,7 +20,7 @@ MOST = 64  # stars that are looked at, the brightest
 BEST = 5  # of them set what precise means in this frame
 USUAL_SCATTER = 0.003  # of the ratios over a field
 MORE_LIKELY = 2.0  # in ln likelihood: clearly
-AMPLITUDES = np.append(0.0, np.geomspace(1e-4, 0.3, 30))
+AMPLITUDES = np.append(0.0, np.geomspace(1e-4, 0.3, 60))
 
 
 @dataclass(frozen=True)
