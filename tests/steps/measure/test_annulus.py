@@ -61,4 +61,7 @@ def test_what_all_rows_share_is_in_the_sky_and_not_in_the_flux():
     assert zero_errors(4.0, np.inf, inner=12.0, outer=21.0, radius=4.5, height=500) == pytest.approx(
         (2.0, 0.0), abs=1e-7
     )
+    for rows, expected in ((128, (0.94, 0.20)), (15, (0.57, 0.70))):
+        found = zero_errors(1.0, rows, inner=12.0, outer=21.0, radius=4.5, height=1e6)
+        assert found == pytest.approx(expected, abs=0.005)
     assert zero_errors(0.0, np.inf, inner=12.0, outer=21.0, radius=4.5, height=500) == (0.0, 0.0)
