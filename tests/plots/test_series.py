@@ -6,7 +6,7 @@ from astropy.table import Table
 
 from pogson.plots.lightcurve import plot_event, plot_folded, plot_light_curve
 from pogson.plots.metrics import plot_shifts, plot_transparency_map
-from pogson.plots.products import figure_covered
+from pogson.plots.products import figure_covered, figure_shifts
 from pogson.plots.style import new_figure, to_png
 from pogson.plots.variability import plot_noise
 
@@ -144,6 +144,11 @@ def test_rejected_frames_are_marked_over_the_shifts():
     plot_shifts(frames(), three)
     labels = three[0].get_legend_handles_labels()[1]
     assert labels == ["x", "y", "rejected: rejected"]
+    timeless = frames()
+    timeless["bjd_tdb"][4] = np.nan
+    figure = figure_shifts(timeless)
+    assert figure.axes[0].get_legend_handles_labels()[1] == ["x", "y"]
+    assert to_png(figure)
 
 
 def test_only_the_most_covered_frames_are_shown():

@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
 
-from pogson.plots.night import frame_clock, reason_styles, rejection_codes
+from pogson.plots.night import frame_clock, reason_styles, rejection_codes, set_span
 from pogson.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, PALE, Numbers, add_legend, numbers, say_empty
 
 #: a turn by more than this between two frames is a meridian flip
@@ -31,6 +31,7 @@ def plot_shifts(frames: Table, axes: Sequence[Axes]) -> Sequence[Axes]:
     for ax, title in zip(axes, ("shift [px]", "without the drift [px]", "rotation [deg]"), strict=True):
         ax.set_ylabel(title)
         ax.tick_params(labelbottom=ax is angle)
+        set_span(ax, hours)
     angle.set_xlabel(label)
     known = np.isfinite(dx) & np.isfinite(hours)
     if not known.any():
@@ -67,6 +68,8 @@ def _mark_rejected(frames: Table, axes: Sequence[Axes], hours: Numbers) -> None:
     codes = rejection_codes(frames)
     for code, (ink, marker) in reason_styles(codes).items():
         mine = np.array([c == code for c in codes]) & np.isfinite(hours)
+        if not mine.any():
+            continue  # nothing outside of the axes: an empty mark would lie at the corner of the page
         above = axes[0].get_xaxis_transform()
         axes[0].plot(
             hours[mine], np.full(mine.sum(), 1.04), marker, color=ink, markersize=7, markeredgewidth=1.5,

@@ -152,6 +152,14 @@ def reason_styles(codes: Sequence[str]) -> dict[str, tuple[str, str]]:
     return {code: REASONS[i % len(REASONS)] for i, code in enumerate(known)}
 
 
+def set_span(ax: Axes, hours: Numbers) -> None:
+    """The horizontal axis from the first frame to the last, the rejected ones too."""
+    known = hours[np.isfinite(hours)]
+    if known.size:
+        margin = 0.03 * float(np.ptp(known)) or 0.1
+        ax.set_xlim(known.min() - margin, known.max() + margin)
+
+
 def _values(lights: Table, name: str, zero_points: Table | None) -> tuple[Numbers, Numbers]:
     if name != "zero_point":
         scale = 100.0 if name in SHARES else 1.0
@@ -167,14 +175,11 @@ def _values(lights: Table, name: str, zero_points: Table | None) -> tuple[Number
 
 def _tidy(axes: Sequence[Axes], hours: Numbers, rejected: np.ndarray) -> None:
     """One time axis for all panels; a pale line where a frame was rejected."""
-    finite = hours[np.isfinite(hours)]
-    margin = 0.03 * (float(np.ptp(finite)) if finite.size else 0.0) or 0.1
     for ax in axes:
         for hour in hours[rejected & np.isfinite(hours)]:
             ax.axvline(hour, color=PALE, linewidth=2.5, zorder=0)
-        if finite.size:
-            ax.set_xlim(finite.min() - margin, finite.max() + margin)
+        set_span(ax, hours)
         ax.margins(y=0.15)
         ax.tick_params(labelbottom=ax in axes[-COLUMNS:], labelsize=8.5)
         if ax.get_yticks().size and ax.get_yscale() == "linear" and ax.has_data():
-            ax.ticklabel_format(axis="y", useOffset=False, scilimits=(-3, 5))
+            ax.ticklabel_format(axis="y", scilimits=(-3, 5))
