@@ -31,12 +31,13 @@ class StoredTable:
         self.path = path
         arrow = self._arrow()
         self.meta: dict[str, Any] = meta_of(arrow)
-        self._names, self._length = arrow.column_names, arrow.num_rows
+        self._length = arrow.num_rows
 
     @property
     def colnames(self) -> list[str]:
         """Names of the columns."""
-        return list(self._names)
+        names: list[str] = self._arrow().column_names
+        return names
 
     def __len__(self) -> int:
         return self._length
