@@ -122,8 +122,8 @@ def test_a_profile_that_varies_over_the_field_is_told_and_counts_in_the_error():
     expected = np.std(2.5 * np.log10(inside / reference))
     assert np.median([g.scatter for g in varied]) == pytest.approx(expected, rel=0.25)
     assert np.median([g.scatter for g in steady]) < 0.001
-    errors = [g.correction_err / s.correction_err for g, s in zip(varied, steady, strict=True)]
-    assert np.median(errors) > 1.5
+    # weights differ, so that it averages down less than over n equal stars
+    assert all(g.correction_err > g.scatter / np.sqrt(g.n) for g in varied)
 
 
 def test_one_radius_for_two_seeings_shifts_magnitudes_until_both_are_corrected():
