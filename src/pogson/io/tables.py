@@ -106,6 +106,8 @@ def _whole_or_not(path: Path) -> Iterator[Path]:
         os.umask(mask)
         part.chmod(0o666 & ~mask)
         part.replace(path)
+    except FileError:  # of what should have been written
+        raise
     except OSError as error:
         raise FileError(f"{path}: cannot be written ({error.strerror}); choose another folder") from None
     finally:

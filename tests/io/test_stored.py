@@ -1,0 +1,85 @@
+"""A stored table gives the columns that are asked for, and nothing of it stays behind."""
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from pogson.core.columns import LIGHTCURVE, Changed
+from pogson.core.errors import FileError
+from pogson.io.stored import StoredTable
+from pogson.io.tables import read_table, write_parts, write_table
+
+
+@pytest.fixture
+def stored(tmp_path):
+    table = Table(
+        {"star": [3, 1], "flux": [1.5, np.nan], "frame": ["a.fits", "a.fits"]}, meta={"unit": "adu"}
+    )
+    table["flux"].unit = "electron"
+    return StoredTable(write_table(tmp_path / "one.arrow", table))
+
+
+def test_columns_rows_and_meta_are_those_of_the_file(stored):
+    assert stored.colnames == ["star", "flux", "frame"] and len(stored) == 2
+    assert list(stored["star"]) == [3, 1]
+    assert np.array_equal(stored["flux"], [1.5, np.nan], equal_nan=True)
+    assert list(stored["frame"]) == ["a.fits", "a.fits"]
+    assert stored.meta == {"unit": "adu"}
+    with pytest.raises(KeyError):
+        stored["mag"]
+
+
+def test_what_is_changed_in_memory_is_not_changed_in_the_file(stored):
+    stored["flux"][0] = 7.0
+    stored.meta["unit"] = "electron"
+    assert stored["flux"][0] == 1.5
+    assert StoredTable(stored.path).meta["unit"] == "adu"
+    whole = stored.read()
+    assert whole.meta["unit"] == "electron" and str(whole["flux"].unit) == "electron"
+
+
+def test_a_file_that_is_gone_is_told_in_one_line(stored):
+    stored.path.unlink()
+    with pytest.raises(FileError, match="not there any more"):
+        stored["flux"]
+
+
+def test_changed_rows_have_new_columns_over_those_of_the_others(stored):
+    changed = Changed(stored, {"zero_point": 25.0}, mag=np.array([1.0, 2.0]), flux=np.array([8.0, 9.0]))
+    assert changed.colnames == ["star", "flux", "frame", "mag"]
+    assert list(changed["flux"]) == [8.0, 9.0] and list(changed["star"]) == [3, 1]
+    assert changed.meta == {"zero_point": 25.0} and len(changed) == 2
+
+
+def test_parts_become_one_table_with_units_and_words(tmp_path):
+    parts = (
+        {
+            "star": np.full(3, k),
+            "frame": np.full(3, f"frame {k}", object),
+            "bjd_tdb": np.full(3, 2460000.0 + k),
+            "mag": np.array([k, np.nan, -k], float),
+            "mag_err": np.full(3, 0.1),
+            "flags": np.zeros(3, int),
+        }
+        for k in range(4)
+    )
+    table = read_table(write_parts(tmp_path / "curves.parquet", parts, LIGHTCURVE.empty()))
+    assert list(table["star"]) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert list(table["frame"][::3]) == ["frame 0", "frame 1", "frame 2", "frame 3"]
+    assert str(table["mag"].unit) == "mag" and table["mag"].description
+    assert table["flags"].dtype == np.int64
+
+
+def test_no_part_at_all_makes_a_table_without_rows(tmp_path):
+    table = read_table(write_parts(tmp_path / "curves.parquet", [], LIGHTCURVE.empty()))
+    assert table.colnames == LIGHTCURVE.names and len(table) == 0
+
+
+def test_parts_that_fail_leave_no_file(tmp_path):
+    def parts():
+        yield {"star": np.arange(3)}
+        raise FileError("x.arrow: damaged")
+
+    with pytest.raises(FileError, match="damaged"):
+        write_parts(tmp_path / "curves.parquet", parts(), LIGHTCURVE.empty())
+    assert not list(tmp_path.iterdir())
