@@ -17,7 +17,7 @@ from pogson.steps.match.patterns import find_similarities
 #: Expected number of accidental matches above which none is believed.
 CHANCE = 1e-4
 
-_PATTERN = 60  # brightest stars whose triangles are compared
+_FIRST, _PATTERN = 30, 60  # brightest stars whose triangles are compared: at first, and at most
 _VERIFY = 300  # brightest stars that a map is judged by
 _FIT = 3000  # brightest stars that a map is fitted to
 
@@ -109,8 +109,8 @@ def match_points(
     few = min(len(stars.xy), len(reference.xy)) <= 6
     # three stars fit many places by accident: then only the known scale will do
     tolerances = (min(0.01, scale_tolerance),) if few else (scale_tolerance, max(log(3.0), scale_tolerance))
-    a, b = reference.brightest(pattern), stars.brightest(pattern)
-    for tolerance in tolerances:
+    for tolerance, most in ((t, n) for t in tolerances for n in sorted({min(_FIRST, pattern), pattern})):
+        a, b = reference.brightest(most), stars.brightest(most)
         trials = _trials(len(a.xy), len(b.xy), tolerance)
         for similar in find_similarities(
             a.xy @ (1, 1j), b.xy @ (1, 1j), log_scale=log(scale), log_tolerance=tolerance, most=8
@@ -131,7 +131,7 @@ def match_near(
     shifts = shifts[(np.abs(shifts) <= drift).all(1)]
     if len(shifts) < 3:
         return None
-    tree = Points.of(shifts, np.zeros(len(shifts)))
+    tree = Points(shifts, np.zeros(len(shifts)))
     votes = tree.tree.query_ball_point(shifts, radius, return_length=True)
     trials = 2.0 * max(1.0, (drift / radius) ** 2)
     for best in np.argsort(-votes, kind="stable")[:1]:
@@ -164,19 +164,18 @@ def _judge(
     if chance_of(matrix, first, second, start, len(i), 1.0) > 0.1:
         return None
     if min(len(a.xy), len(b.xy)) > 60:
-        matrix, i, _ = refine(matrix, first, second, start=start, radius=start / 2.0)
+        matrix, i, _ = refine(matrix, first, second, start=start, radius=start / 2.0, rounds=1)
         start /= 2.0
-    matrix, i, j = refine(matrix, a, b, start=start, radius=radius)
+    matrix, i, j = refine(matrix, a, b, start=start, radius=radius, rounds=1)
     if len(i) < 3 or not 0.05 < _scale(matrix) < 20.0:
         return None
     chance = chance_of(matrix, a, b, radius, len(i), trials)
     if chance > CHANCE:
         return None
-    if max(len(reference.xy), len(stars.xy)) > _VERIFY:
-        a, b = reference.brightest(_FIT), stars.brightest(_FIT)
-        i, j = pair(matrix, a, b, radius)
-        err = np.hypot(a.err[i], b.err[j])
-        matrix = fit_matrix(a.xy[i], b.xy[j], err, affine=len(i) >= 10)
+    a, b = reference.brightest(_FIT), stars.brightest(_FIT)
+    i, j = pair(matrix, a, b, radius)
+    err = np.hypot(a.err[i], b.err[j])
+    matrix = fit_matrix(a.xy[i], b.xy[j], err, affine=len(i) >= 10)
     return finish(matrix, i, j, a, b, chance)
 
 
@@ -200,7 +199,7 @@ def _points(table: Table, spoiled: int) -> Points:
         err = np.where(np.isfinite(err), err, 0.3)
     else:
         err = np.full(len(xy), 0.3)
-    return Points.of(xy[keep], err[keep])
+    return Points(xy[keep], err[keep])
 
 
 def _seeing(table: Table) -> float:

@@ -121,7 +121,7 @@ def solve_field(
         )
     xy = np.column_stack([np.asarray(field["x"], float), np.asarray(field["y"], float)])[order]
     err = np.nan_to_num(np.asarray(field["x_err"], float)[order], nan=0.3)
-    stars = Points.of(xy, err)
+    stars = Points(xy, err)
     star_mag = -2.5 * np.log10(np.maximum(np.nan_to_num(np.asarray(field["flux"], float)[order]), 1e-9))
     ra, dec = move_to_epoch(catalog, 2000.0 + (exposure.jd_utc - 2451545.0) / 365.25)
     mag = magnitude_of(catalog, exposure.band)
@@ -258,7 +258,7 @@ def _solve_from(
     rows = np.flatnonzero(inside)
     if len(rows) < 3:
         return None
-    known = Points.of(start.xy[rows], np.full(len(rows), 0.2))
+    known = Points(start.xy[rows], np.full(len(rows), 0.2))
     found = _align(start, stars, known, shape, radius)
     if found is None:
         return None
@@ -312,7 +312,7 @@ def refine_plane(
     centre = ((shape[1] - 1.0) / 2.0, (shape[0] - 1.0) / 2.0)
     reach, plane, n = radius, None, 0
     for turn in range(6):
-        i, j = pair(matrix, Points.of(known, np.zeros(len(known))), stars, reach)
+        i, j = pair(matrix, Points(known, np.zeros(len(known))), stars, reach)
         i, j = _as_bright(i, j, mag, star_mag)
         if len(i) < 3:
             return None
@@ -372,8 +372,8 @@ def _spread(stars: Points, known: Points, n: int = 120) -> tuple[Points, Points]
     kept = [np.flatnonzero(d >= least * 0.6) for d in lonely]
     first = [k[np.argsort(-d[k], kind="stable")] for k, d in zip(kept, lonely, strict=True)]
     return (
-        Points.of(stars.xy[first[0]], stars.err[first[0]]),
-        Points.of(known.xy[first[1]], known.err[first[1]]),
+        Points(stars.xy[first[0]], stars.err[first[0]]),
+        Points(known.xy[first[1]], known.err[first[1]]),
     )
 
 
@@ -397,4 +397,4 @@ def _overlap(stars: Points, known: Points, shape: tuple[float, float]) -> tuple[
 
     here, there = cells(stars.xy), cells(known.xy)
     a, b = np.isin(here, there), np.isin(there, here)
-    return Points.of(stars.xy[a], stars.err[a]), Points.of(known.xy[b], known.err[b])
+    return Points(stars.xy[a], stars.err[a]), Points(known.xy[b], known.err[b])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,20 +20,19 @@ _FLOOR = 0.03  # pixels: no centroid is better than this from frame to frame
 
 @dataclass(frozen=True)
 class Points:
-    """A star list, brightest first: positions (n, 2), their errors (n,) and a search tree."""
+    """A star list, brightest first: positions (n, 2) and their errors (n,)."""
 
     xy: Values
     err: Values
-    tree: cKDTree
 
-    @classmethod
-    def of(cls, xy: Values, err: Values) -> Points:
-        """With its tree."""
-        return cls(xy, err, cKDTree(xy))
+    @cached_property
+    def tree(self) -> cKDTree:
+        """A search tree; one that is built fast: it answers few questions."""
+        return cKDTree(self.xy, balanced_tree=False, compact_nodes=False)
 
     def brightest(self, n: int) -> Points:
         """The first n."""
-        return self if n >= len(self.xy) else Points.of(self.xy[:n], self.err[:n])
+        return self if n >= len(self.xy) else Points(self.xy[:n], self.err[:n])
 
 
 def move(matrix: Values, xy: Values) -> Values:

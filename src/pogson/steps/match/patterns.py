@@ -6,6 +6,7 @@ Positions are complex numbers, x + iy: a similarity is ``z' = alpha z + beta``, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -22,6 +23,7 @@ _EVERY = 20  # all triangles of so many of the brightest stars
 _NEAR = 6  # and, for every star, the triangles with so many of its neighbours
 _RATIO = 0.008  # tolerance of the side ratios
 _MOST_VOTES = 4000
+_CROWDED = 4  # cells of votes that are looked at before the others
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ def _describe(z: Positions, rows: Indices) -> tuple[Indices, NDArray[np.float64]
 
 def find_similarities(
     first: Positions, second: Positions, *, log_scale: float, log_tolerance: float, most: int
-) -> list[Similarity]:
-    """Similarities that map `first` onto `second`, the most voted first.
+) -> Iterator[Similarity]:
+    """Similarities that map `first` onto `second`, the most voted first among each few.
 
     Each pair of similar triangles votes for one map; the votes of related lists agree.
 
@@ -95,13 +97,13 @@ def find_similarities(
     rows1, shape1, size1 = _describe(first, make_triangles(first))
     rows2, shape2, size2 = _describe(second, make_triangles(second))
     if len(rows1) == 0 or len(rows2) == 0:
-        return []
+        return
     stretch = _RATIO / max(log_tolerance, 1e-3)
     tree1 = cKDTree(np.column_stack([shape1, (np.log(size1) + log_scale) * stretch]))
     tree2 = cKDTree(np.column_stack([shape2, np.log(size2) * stretch]))
     pairs = tree1.sparse_distance_matrix(tree2, _RATIO, p=np.inf, output_type="ndarray")
     if len(pairs) == 0:
-        return []
+        return
     if len(pairs) > _MOST_VOTES:
         pairs = pairs[np.argpartition(pairs["v"], _MOST_VOTES)[:_MOST_VOTES]]
     p, q = first[rows1[pairs["i"]]], second[rows2[pairs["j"]]]
@@ -112,7 +114,7 @@ def find_similarities(
     alpha = (dp.conj() * dq).sum(1) / (np.abs(dp) ** 2).sum(1)
     middle = first.mean()
     image = centre_q + alpha * (np.where(flip, middle.conjugate(), middle) - centre_p)
-    return _agreeing(alpha, image, flip, size1[pairs["i"]], middle, most)
+    yield from _agreeing(alpha, image, flip, size1[pairs["i"]], middle, most)
 
 
 def _turn(p: Positions) -> NDArray[np.bool_]:
@@ -127,8 +129,8 @@ def _agreeing(
     size: NDArray[np.float64],
     middle: complex,
     most: int,
-) -> list[Similarity]:
-    """The densest places among the votes."""
+) -> Iterator[Similarity]:
+    """The densest places among the votes: of the most crowded cells first, then of the others."""
     angle = alpha / np.abs(alpha)
     place = np.column_stack([image.real / 12.0, image.imag / 12.0, angle.real / 0.03, angle.imag / 0.03])
     place = np.column_stack([place, np.log(np.abs(alpha)) / 0.03, flip * 1e3])
@@ -138,7 +140,10 @@ def _agreeing(
     _, cell, count = np.unique(key, return_inverse=True, return_counts=True)
     found: list[Similarity] = []
     left = np.ones(len(alpha), bool)
-    for best in np.argsort(-count, kind="stable")[: 4 * most]:
+    for turn, best in enumerate(np.argsort(-count, kind="stable")[: 4 * most]):
+        if turn == _CROWDED:
+            yield from sorted(found, key=lambda s: -s.votes)
+            found = []
         mine = np.flatnonzero((cell == best) & left)
         if len(mine) < min(2, count[best]):
             continue
@@ -156,4 +161,4 @@ def _agreeing(
         mirrored = bool(flip[mine[0]])
         beta = c - a * (middle.conjugate() if mirrored else middle)
         found.append(Similarity(a, beta, mirrored, len(members)))
-    return sorted(found, key=lambda s: -s.votes)[:most]
+    yield from sorted(found, key=lambda s: -s.votes)[:most]

@@ -194,7 +194,7 @@ def _frame(stars: Table, shape: tuple[int, int]) -> _Frame:
         err = np.hypot(np.asarray(stars["x_err"], float), np.asarray(stars["y_err"], float))
         err = np.nan_to_num(err, nan=0.3)
     return _Frame(
-        Points.of(xy[order], err[order]), -2.5 * np.log10(flux[order]), (float(shape[1]), float(shape[0]))
+        Points(xy[order], err[order]), -2.5 * np.log10(flux[order]), (float(shape[1]), float(shape[0]))
     )
 
 
@@ -250,7 +250,7 @@ def _near(
     if len(ra) < 5:
         return None
     xy = to_plane(ra, dec, hint.ra, hint.dec) * (-3600.0 / hint.scale, 3600.0 / hint.scale)
-    known = Points.of(xy, np.full(len(xy), 0.3))
+    known = Points(xy, np.full(len(xy), 0.3))
     for depth, pairs, most in rungs:
         maps = propose_maps(
             frame.stars.xy, xy[:depth], size=frame.side, log_tolerance=tolerance, pairs=pairs, most=most
@@ -291,7 +291,7 @@ def _believe(
     if len(ra) < 4:
         return None
     xy = to_plane(ra, dec, ra0, dec0) * (-3600.0 / scale, 3600.0 / scale)
-    verdict = _verify(job, matrix, Points.of(xy, np.full(len(xy), 0.3)), scale, 0.006, (60, 500))
+    verdict = _verify(job, matrix, Points(xy, np.full(len(xy), 0.3)), scale, 0.006, (60, 500))
     if verdict is None or verdict.chance > FALSE_ALARM:
         return None
     shape = (frame.size[1], frame.size[0])
@@ -378,7 +378,7 @@ def _sighted(job: _Search, sight: Sighting) -> Solution | None:
     if len(ra) < 5:
         return None
     xy = to_plane(ra, dec, hint.ra, hint.dec) * (-3600.0 / hint.scale, 3600.0 / hint.scale)
-    known = Points.of(xy, np.full(len(xy), 0.3))
+    known = Points(xy, np.full(len(xy), 0.3))
     corners = to_plane(sight.corner_ra, sight.corner_dec, hint.ra, hint.dec)
     corners *= (-3600.0 / hint.scale, 3600.0 / hint.scale)
     matrix = fit_matrix(corners, sight.corner_xy, np.full(4, 0.3), affine=False)

@@ -62,24 +62,19 @@ def verify_map(
         return None
     # first the bright ones, whose accidental pairs are few; the catalogue goes as deep as the list, about
     for depth in depths:
-        a = _some(known, inside[:depth])
+        a = Points(known.xy[inside[:depth]], known.err[inside[:depth]])
         matrix, i, j = refine(matrix, a, stars.brightest(depth), start=start, radius=radius, rounds=1)
         if len(i) < 4 or not _sound(matrix):
             return None
         if depth >= max(len(inside), len(stars.xy)):
             break
     rows = _inside(matrix, known.xy, size, radius)[: 2 * depths[-1]]
-    a = _some(known, rows)
+    a = Points(known.xy[rows], known.err[rows])
     i, j = pair(matrix, a, stars, radius)
     if len(i) < 4:
         return None
     chance = _chance(matrix, a, stars, i, j, size, radius, trials)
     return Verdict(matrix, rows[i], j, chance)
-
-
-def _some(known: Points, rows: Indices) -> Points:
-    """Some of the catalogue; its tree, which pairing does not ask for, is not made anew."""
-    return Points(known.xy[rows], known.err[rows], known.tree)
 
 
 def _inside(matrix: Values, xy: Values, size: tuple[float, float], margin: float) -> Indices:
