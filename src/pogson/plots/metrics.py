@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -42,7 +43,7 @@ def plot_shifts(frames: Table, axes: Sequence[Axes]) -> Sequence[Axes]:
     for part in np.unique(side[known]):
         mine = known & (side == part)
         for values, ink, marker, name in ((dx, BLUE, "o", "x"), (dy, ORANGE, "s", "y")):
-            style = {"color": ink, "marker": marker, "markersize": 2.8, "linewidth": 0.8}
+            style: dict[str, Any] = {"color": ink, "marker": marker, "markersize": 2.8, "linewidth": 0.8}
             whole.plot(hours[mine], values[mine], label=name if not part else "_", **style)
             rest.plot(hours[mine], _without_drift(hours[mine], values[mine]), **style)
         angle.plot(hours[mine], turn[mine], "o-", color=GREEN, markersize=2.8, linewidth=0.8)
