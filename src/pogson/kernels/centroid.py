@@ -33,9 +33,24 @@ def _cut_out(data, mask, blank, level, x, y, half, stamp):
 
 @njit(cache=True, nogil=True)
 def _window(center, sigma, size, weight):
-    """Gaussian weights of `size` pixels along one axis."""
-    for i in range(size):
-        weight[i] = math.exp(-0.5 * ((i - center) / sigma) ** 2)
+    """Gaussian weights of `size` pixels along one axis.
+
+    From the middle outwards each is the one before times a ratio that falls by the same factor.
+    """
+    s2 = sigma * sigma
+    middle = min(max(round(center), 0), size - 1)
+    off = middle - center
+    fall, first = math.exp(-1.0 / s2), math.exp(-0.5 * off * off / s2)
+    value, ratio = first, math.exp((-off - 0.5) / s2)
+    for i in range(middle, size):
+        weight[i] = value
+        value *= ratio
+        ratio *= fall
+    value, ratio = first, math.exp((off - 0.5) / s2)
+    for i in range(middle, -1, -1):
+        weight[i] = value
+        value *= ratio
+        ratio *= fall
 
 
 @njit(cache=True, nogil=True)
