@@ -55,7 +55,7 @@ STARS = {
     "a tenth of the stars blended": Comparison(outliers=0.1),
     "aperture corrections of 0.01 mag": Comparison(correction_err=0.01),
 }
-DRAWS = 250
+DRAWS = 400
 
 #: cameras that are measured
 CAMERAS = {
@@ -190,7 +190,7 @@ def describe(
         *table_of_few("nights", frames, {"all": together, "crowded": nights["crowded"]}),
         "",
         f"Zero points and colour terms of tables of photometry ({DRAWS} draws of two bands: widths are known"
-        " to 4 %):",
+        " to 3 %):",
         "",
         *table_of_few("stars", frames[:2], zeros),
         "",
