@@ -74,10 +74,13 @@ def _photometry_by_frame(photometry: Table, frames: Table) -> list[Table]:
     """The accepted frames' rows, each with the facts that the zero points need."""
     tables = []
     paths = np.asarray(photometry["frame"], str)
+    # a frame's rows lie together
+    starts = np.flatnonzero(np.r_[True, paths[1:] != paths[:-1]]) if len(paths) else []
+    rows = {str(paths[a]): slice(a, b) for a, b in zip(starts, [*starts[1:], len(paths)], strict=True)}
     for row in frames:
-        mine = photometry[paths == str(row["path"])]
-        if not row["accepted"] or not len(mine):
+        if not row["accepted"] or str(row["path"]) not in rows:
             continue
+        mine = photometry[rows[str(row["path"])]]
         exposure = Exposure(
             path=str(row["path"]),
             kind="light",
