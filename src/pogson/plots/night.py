@@ -116,7 +116,7 @@ def add_key(figure: Figure, frames: Table) -> None:
         figure.legend(
             handles,
             labels,
-            loc="outside upper left",
+            loc="upper left",
             ncols=min(len(labels), 6),
             fontsize=9,
             frameon=False,

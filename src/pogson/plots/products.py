@@ -53,6 +53,8 @@ def figure_frames(frames: Table, *, zero_points: Table | None = None) -> Figure:
     figure = new_figure(11.0, 9.5, len(PANELS) // COLUMNS, COLUMNS)
     plot_frames(frames, figure.axes, zero_points=zero_points)
     add_key(figure, frames)
+    figure.set_layout_engine(None)  # fifteen panels take long to be fitted; their room is known
+    figure.subplots_adjust(left=0.06, right=0.99, top=0.935, bottom=0.05, hspace=0.25, wspace=0.2)
     return figure
 
 
