@@ -32,6 +32,7 @@ GRID: dict[str, dict[str, Any]] = {
     "FWHM 8 px": {"fwhm": 8.0, "stars": 121},
     **{f"sky {v:g} e-": {"sky": v} for v in (10.0, 100.0, 1000.0, 5000.0)},
     **{f"gain {v:g} e-/ADU": {"gain": v} for v in (0.25, 1.0, 5.0)},
+    "gain 5 e-/ADU, FWHM 5 px": {"gain": 5.0, "fwhm": 5.0},  # up to an SNR of 2000
     **{f"{v} calibration frames": {"calibrations": v} for v in (3, 10, 50)},
     "gain and read noise measured": {"told": False},
     "without bias": {"without": ("bias",)},

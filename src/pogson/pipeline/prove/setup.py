@@ -142,14 +142,14 @@ class ProofNight:
         }
 
     def star_table(self, seed: int) -> Table:
-        """Stars near the knots of a grid; from SNR 4 on over 8 magnitudes, or up to saturation."""
+        """Stars near the knots of a grid; from SNR 4 on over 10 magnitudes, or up to saturation."""
         dice = dice_for(seed, "proof")
         x, y = self._places(dice)
         noise = pi * (1.5 * self.fwhm) ** 2 * (self.sky + DARK + self.read_noise**2)
         faintest = 0.5 * (16.0 + sqrt(256.0 + 64.0 * noise))
         # the share of the light that the brightest pixel takes, at most
         peak = (BETA - 1.0) / (pi * (self.fwhm / 0.98) ** 2)
-        brightest = min(0.8 * (self.top - self.sky) / min(peak, 1.0), faintest * 10.0 ** (0.4 * 8.0))
+        brightest = min(0.8 * (self.top - self.sky) / min(peak, 1.0), faintest * 10.0 ** (0.4 * 10.0))
         flux = np.exp(dice.uniform(np.log(faintest), np.log(brightest), self.stars))
         red = 22.3 - 2.5 * np.log10(flux / EXPTIME)
         color = dice.uniform(0.0, 1.2, self.stars)
