@@ -10,7 +10,6 @@ from pogson.kernels.resample import (
     NEAREST,
     carry_bits,
     kernel_weights,
-    level_rows,
     resample_rows,
 )
 
@@ -105,31 +104,6 @@ def test_rows_of_a_band_are_those_of_the_whole():
     inside = np.isfinite(part)
     assert inside.sum() > 300
     np.testing.assert_allclose(part[inside], whole[20:30][inside], atol=1e-5)
-
-
-def test_levelling_takes_the_sky_off_and_leaves_the_unusable_out():
-    dice = np.random.default_rng(6)
-    data, variance = (dice.uniform(100, 200, (9, 70)).astype(np.float32) for _ in range(2))
-    mask = np.where(dice.uniform(size=data.shape) < 0.1, 2, 0).astype(np.uint16)
-    mask[0, 0] = 4
-    knots = dice.uniform(10, 90, (4, 4)).astype(np.float32)
-    y, x = np.mgrid[40:49, 0:70]
-    j, i = y // 32, np.minimum(x // 32, 2)
-    f, g = y / 32 - j, x / 32 - i
-    row = knots[j] * (1 - f)[..., None] + knots[j + 1] * f[..., None]
-    sky = np.take_along_axis(row, i[..., None], 2)[..., 0] * (1 - g)
-    sky += np.take_along_axis(row, (i + 1)[..., None], 2)[..., 0] * g
-    for x0 in (0, 3, -5):
-        values, spread = (np.empty((9, 66), np.float32) for _ in range(2))
-        level_rows(data, variance, mask, np.uint16(2), 40, x0, knots, 32.0, 2.0, values, spread)
-        wanted = np.where(mask & 2, np.nan, (data - sky) / 2.0)
-        full = np.full((9, 66), np.nan)
-        for column in range(66):
-            if 0 <= column + x0 < 70:
-                full[:, column] = wanted[:, column + x0]
-        np.testing.assert_allclose(values, full, rtol=1e-4, atol=1e-3)
-        shown = np.isfinite(full)
-        assert np.all(spread[shown] > 0)
 
 
 def test_bits_follow_the_pixels_that_are_used():

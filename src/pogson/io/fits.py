@@ -27,7 +27,9 @@ Cards = Mapping[str, Any]
 _LOST = int(Pixel.EMPTY | Pixel.BAD)
 
 
-def read_raw(source: str | Path | Exposure, *, overrides: Mapping[str, Any] | None = None) -> RawFrame:
+def read_raw(
+    source: str | Path | Exposure, *, overrides: Mapping[str, Any] | None = None, mapped: bool = False
+) -> RawFrame:
     """An image as the camera wrote it, with what its header tells.
 
     Plain 16-bit images come straight from the disk, still big-endian; compressed ones
@@ -40,6 +42,8 @@ def read_raw(source: str | Path | Exposure, *, overrides: Mapping[str, Any] | No
         An exposure from a scan is taken as it is; of a path the header is read.
     overrides : mapping, optional
         Tables of the settings file; see `read_exposure`. Not used with an Exposure.
+    mapped : bool
+        Leave the pixels of a plain 16-bit image on the disk until they are asked for.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def read_raw(source: str | Path | Exposure, *, overrides: Mapping[str, Any] | No
     layout = read_header(path)
     exposure = source if isinstance(source, Exposure) else exposure_of(layout, overrides)
     with in_words(path, "cannot be read"):
-        pixels, scale, zero, swapped = _stored(layout, layout.image)
+        pixels, scale, zero, swapped = _stored(layout, layout.image, mapped)
         mask = _lost(layout.image, pixels)
         bits = _mask_plane(layout)
         if bits is not None:
@@ -161,7 +165,7 @@ def write_raw(path: str | Path, pixels: NDArray[np.uint16], cards: Cards | None 
     _write(path, pixels, cards or {}, {}, checksum=False)
 
 
-def _stored(layout: Layout, hdu: Hdu) -> tuple[NDArray[Any], float, float, bool]:
+def _stored(layout: Layout, hdu: Hdu, mapped: bool = False) -> tuple[NDArray[Any], float, float, bool]:
     """Stored numbers of one plane, their scale and zero, and whether they are still swapped."""
     plane = hdu.plane
     assert plane is not None
@@ -169,6 +173,8 @@ def _stored(layout: Layout, hdu: Hdu) -> tuple[NDArray[Any], float, float, bool]
         return _untiled(layout, hdu, plane), 1.0, 0.0, False
     scale, zero = (_scaling(layout.path, hdu, key, value) for key, value in (("BSCALE", 1.0), ("BZERO", 0.0)))
     if hdu.bitpix == 16:
+        if mapped and not layout.packed:
+            return np.memmap(layout.path, np.uint16, "r", hdu.offset, plane), scale, zero, True
         return _load(layout, hdu, np.dtype(np.uint16)).reshape(plane), scale, zero, True
     values = _load(layout, hdu, np.dtype(TYPES[hdu.bitpix])).reshape(plane)
     if hdu.bitpix in (32, 64) and (scale, zero) != (1.0, 0.0):

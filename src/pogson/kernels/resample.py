@@ -1,4 +1,4 @@
-"""Bring a frame's pixels onto another grid: sky off, scaled, moved."""
+"""Bring a frame's pixels onto another grid, by interpolation."""
 
 import math
 
@@ -8,91 +8,6 @@ from numba import njit
 NEAREST, BILINEAR, BICUBIC, LANCZOS, DRIZZLE = 0, 1, 2, 3, 4  # the last one is `drizzle_rows`
 
 _CHUNK = 256  # pixels that are worked on together: few enough for the fastest memory
-
-
-@njit(cache=True, nogil=True)
-def level_rows(data, variance, mask, exclude, y0, x0, mesh, step, scale, values, spread):
-    """Take the sky off some rows and divide by the frame's scale; what is unusable becomes NaN.
-
-    Parameters
-    ----------
-    data, variance : float32 (my, mx)
-        Rows of the frame.
-    mask : uint16 (my, mx)
-        Their flags.
-    exclude : uint16
-        Bits of pixels that must not be used.
-    y0 : int
-        Row of the frame that is the first row of `data`.
-    x0 : int
-        Column of `data` that is the first column of `values`; columns outside `data` become NaN.
-    mesh : float32 (ky, kx)
-        Sky level at the knots (i step, j step); straight lines between them.
-    step : float
-        Pixels between two knots.
-    scale : float
-        The frame's flux over that of the reference frame.
-    values, spread : float32 (my, nx)
-        Written: (data - sky) / scale, and variance / scale^2.
-    """
-    my, mx = data.shape
-    nx = values.shape[1]
-    ky, kx = mesh.shape
-    inverse = np.float32(1.0 / scale)
-    square = np.float32(1.0 / (scale * scale))
-    first = min(max(0, -x0), nx)
-    stop = max(min(nx, mx - x0), first)
-    left, right = first + x0, stop + x0
-    nan = np.float32(np.nan)
-    if first == stop:
-        left, right = 0, 0
-    knots = np.empty(kx, np.float32)
-    level = np.empty(mx, np.float32)
-    flat = ky == 1 and kx == 1
-    if flat:
-        level[:] = mesh[0, 0]
-    for r in range(my):
-        if not flat:
-            _sky_row(mesh, (y0 + r) / step, step, knots, level)
-        values[r, :first] = np.nan
-        values[r, stop:] = np.nan
-        spread[r, :first] = 0.0
-        spread[r, stop:] = 0.0
-        # loops over few arrays each: the compiler works on several pixels at once then
-        d, v, b = data[r, left:right], variance[r, left:right], mask[r, left:right]
-        here, target, noise = level[left:right], values[r, first:stop], spread[r, first:stop]
-        for x in range(d.shape[0]):
-            target[x] = (d[x] - here[x]) * inverse
-        any_bit = np.uint16(0)
-        for x in range(d.shape[0]):
-            any_bit |= b[x]
-        if any_bit & exclude:
-            for x in range(d.shape[0]):
-                target[x] = target[x] if (b[x] & exclude) == 0 else nan
-        for x in range(d.shape[0]):
-            noise[x] = v[x] * square
-
-
-@njit(cache=True, nogil=True)
-def _sky_row(mesh, at, step, knots, level):
-    """Sky level along one row; `at` is the row in units of the knots' distance."""
-    ky, kx = mesh.shape
-    j = min(max(int(at), 0), max(ky - 2, 0))
-    f = np.float32(at - j) if ky > 1 else np.float32(0.0)
-    for i in range(kx):
-        knots[i] = mesh[j, i] + f * (mesh[min(j + 1, ky - 1), i] - mesh[j, i])
-    if kx == 1:
-        level[:] = knots[0]
-        return
-    nx = level.shape[0]
-    for i in range(kx - 1):
-        first = min(math.ceil(i * step), nx)
-        stop = nx if i == kx - 2 else min(math.ceil((i + 1) * step), nx)
-        rise = np.float32((knots[i + 1] - knots[i]) / step)
-        base = np.float32(knots[i] + rise * (first - i * step))
-        here = level[first:stop]
-        for x in range(here.shape[0]):
-            here[x] = base + rise * np.float32(x)
 
 
 @njit(cache=True, nogil=True)

@@ -95,7 +95,9 @@ def finish(
     )
     if target is not None:
         cards = _cards(stack, effective, inputs, best, options, sky)
-        write_frame(target, frame, cards, planes={"COVERAGE": stack.coverage, "REJECTED": stack.rejected})
+        small = np.uint8 if len(frames) < 256 else np.int16
+        counts = {"COVERAGE": stack.coverage.astype(small), "REJECTED": stack.rejected.astype(small)}
+        write_frame(target, frame, cards, planes=counts)
     return StackResult(
         stack, frame, effective, inputs, tuple(failures), _check(frame, frames[best].frame, stack.pixel)
     )

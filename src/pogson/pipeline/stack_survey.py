@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from math import isfinite, nan
-from threading import Lock, local
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,7 @@ class Survey:
     ) -> None:
         self.night, self.settings, self.scratch, self.blind = night, settings, scratch, blind
         self.quick = False
-        self.buffers, self.turn, self.kept = local(), Lock(), count()
+        self.buffers, self.kept = local(), count()
         size = sum(e.shape[0] * e.shape[1] for e in night.lights) * 10
         self.spill = size > 0.5e9 * memory
         # where outliers are rejected, cosmic rays need not be found first
@@ -128,7 +128,7 @@ class Survey:
         if not self.by_rows or exposure.reduced or exposure.bayer:
             return None
         plane = stored_plane(exposure.path)
-        raw = None if plane is None else read_raw(exposure)
+        raw = None if plane is None else read_raw(exposure, mapped=True)
         if plane is None or raw is None or raw.mask is not None or not raw.swapped:
             return None
         given = self.settings.of("calibrate")
@@ -137,8 +137,7 @@ class Survey:
             "dark_exptime_tolerance": "exptime_tolerance",
         }
         tolerances = {names[k]: v for k, v in given.items() if k in names}
-        with self.turn:  # the masters are prepared once, for all frames
-            return RowCalibrator(raw, self.night.masters, plane.rows, self.buffers, **tolerances)
+        return RowCalibrator(raw, self.night.masters, plane.rows, self.buffers, **tolerances)
 
     def _calibrate(self, exposure: Exposure) -> tuple[Frame, Rows | None]:
         options, rows = self.settings.of("calibrate"), self._by_rows(exposure)

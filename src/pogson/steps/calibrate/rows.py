@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pogson.core.frame import Image, Mask, RawFrame
 from pogson.kernels.decode import calibrate_stored
+from pogson.kernels.level import level_stored
 from pogson.steps.calibrate.collection import Masters
 from pogson.steps.calibrate.correct import _planes
 from pogson.steps.calibrate.overscan import converter_step, overscan_level, useful_section
@@ -47,8 +48,12 @@ class RowCalibrator:
         self.width = raw.pixels.shape[1]
         exposure = e if e.shape == self.shape else e.with_values("trim section", shape=self.shape)
         matched = masters.match(exposure, **tolerances)
+        if matched.bias is matched.dark is matched.flat is None:
+            exposure = exposure.with_values(
+                "nothing to correct", shape=(1, self.shape[1])
+            )  # all rows are alike
         self.planes = _planes(matched, exposure, converter_step(raw), masters)
-        self.level = overscan_level(raw)
+        self.level_of_rows = overscan_level(raw)
         self.limits = np.array([e.saturation, e.linearity], np.float32)
         self.scale, self.zero = np.float32(raw.scale), np.float32(raw.zero)
         self.known_gain = isfinite(e.gain) and e.gain > 0.0
@@ -58,17 +63,43 @@ class RowCalibrator:
     def __call__(self, y0: int, y1: int) -> tuple[Image, Image, Mask]:
         """Data, variance and mask of rows `y0` to `y1`, stop excluded."""
         stored, data, variance, mask = self._memory(y1 - y0)
-        first = self.y0 + y0
-        self._read(first, first + y1 - y0, stored)
-        p = self.planes
-        calibrate_stored(
-            stored, self.scale, self.zero, self.level[first : first + y1 - y0], 0, self.x0, self.limits,
-            np.float32(p.gain), p.offset[y0:y1], p.factor[y0:y1], p.base[y0:y1], p.relative[y0:y1],
-            p.bits[y0:y1], data, variance, mask,
-        )  # fmt: skip
+        calibrate_stored(*self._inputs(y0, y1, stored), data, variance, mask)
         if not self.known_gain:
             variance[:] = self.noise2
         return data, variance, mask
+
+    def level(
+        self,
+        y0: int,
+        y1: int,
+        exclude: np.uint16,
+        x0: int,
+        mesh: Image,
+        step: float,
+        scale: float,
+        values: Image,
+        spread: Image,
+    ) -> tuple[np.uint16, Mask]:
+        """Write rows without sky, over `scale`, to `values` and `spread`; see `level_rows`."""
+        stored, _, _, mask = self._memory(y1 - y0)
+        stored, number, zero, level, _, left, *planes = self._inputs(y0, y1, stored)
+        noise2 = np.float32(0.0) if self.known_gain else self.noise2
+        found = level_stored(
+            stored, number, zero, level, left, *planes, noise2, exclude, y0, x0, mesh, step, scale,
+            mask, values, spread,
+        )  # fmt: skip
+        return found, mask
+
+    def _inputs(self, y0: int, y1: int, stored: NDArray[np.uint16]) -> tuple[Any, ...]:
+        """What `calibrate_stored` takes, up to what it writes; the rows are read."""
+        first, last = self.y0 + y0, self.y0 + y1
+        self._read(first, last, stored)
+        p = self.planes
+        own = slice(y0, y1) if len(p.offset) > 1 else slice(1)
+        return (
+            stored, self.scale, self.zero, self.level_of_rows[first:last], 0, self.x0, self.limits,
+            np.float32(p.gain), p.offset[own], p.factor[own], p.base[own], p.relative[own], p.bits[own],
+        )  # fmt: skip
 
     def _memory(self, rows: int) -> tuple[NDArray[np.uint16], Image, Image, Mask]:
         kept = getattr(self._buffers, "planes", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,27 @@ from pogson.kernels.resample import BICUBIC, BILINEAR, DRIZZLE, LANCZOS, NEAREST
 
 #: rows y0 to y1 (stop excluded) of a frame: data, variance, mask
 Rows = Callable[[int, int], tuple[Image, Image, Mask]]
+
+
+@runtime_checkable
+class Leveller(Protocol):
+    """Rows that can take the sky off themselves, faster than they can be given: see `level_rows`."""
+
+    def level(
+        self,
+        y0: int,
+        y1: int,
+        exclude: np.uint16,
+        x0: int,
+        mesh: Image,
+        step: float,
+        scale: float,
+        values: Image,
+        spread: Image,
+    ) -> tuple[np.uint16, Mask]:
+        """Write `values` and `spread`; all flags that occur, and where."""
+        ...
+
 
 _PHASES = np.linspace(0.0, 1.0, 257)  # between two pixels
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from pogson.core.flags import Pixel
 from pogson.core.frame import Image, Mask
 from pogson.kernels.drizzle import drizzle_rows
-from pogson.kernels.resample import DRIZZLE, carry_bits, level_rows, resample_rows
+from pogson.kernels.level import level_rows
+from pogson.kernels.resample import DRIZZLE, carry_bits, resample_rows
 from pogson.kernels.stack import order_statistics, reject, weighted_mean
-from pogson.steps.stack.layer import KINDS, LEFT_OUT, Layer, noise_kept, rings, taps
+from pogson.steps.stack.layer import KINDS, LEFT_OUT, Layer, Leveller, noise_kept, rings, taps
 from pogson.steps.stack.options import Options
 from pogson.steps.stack.order import sorting_pairs, unequal_factor, variance_factors
 from pogson.steps.stack.result import Stack
@@ -153,20 +154,32 @@ class Plan:
         if low >= high:
             values[:], spread[:], share[:] = np.nan, 0.0, 0.0
             return None
-        pixels, variance, mask = layer.rows(low, high)
-        sky, scale = layer.sky, layer.scale
         if whole:
             values[: low - y0], values[high - y0 :] = np.nan, np.nan
             spread[: low - y0], spread[high - y0 :] = 0.0, 0.0
             v, s, dx = values[low - y0 : high - y0], spread[low - y0 : high - y0], int(matrix[0, 2])
         else:
             v, s, dx = self._buffer("v", high - low, mx), self._buffer("s", high - low, mx), 0
-        level_rows(pixels, variance, mask, LEFT_OUT, low, dx, sky.mesh, sky.step, scale, v, s)
+        found, mask = _level(layer, low, high, dx, v, s)
         if self.kind == DRIZZLE:
             drizzle_rows(v, s, low, matrix, first, self.options.pixfrac, values, spread, share)
         elif not whole:
             resample_rows(v, s, low, matrix, first, self.kind, self.taps, values, spread)
-        return (mask.copy(), low) if (mask & _LIMITS).any() else None
+        return (mask.copy(), low) if found & _LIMITS else None
+
+
+def _level(
+    layer: Layer, low: int, high: int, dx: int, values: Image, spread: Image
+) -> tuple[np.uint16, Mask]:
+    """Rows without sky, in the stack's flux scale; all flags that occur, and where."""
+    sky, rows = layer.sky, layer.rows
+    if isinstance(rows, Leveller):
+        return rows.level(low, high, LEFT_OUT, dx, sky.mesh, sky.step, layer.scale, values, spread)
+    data, variance, mask = rows(low, high)
+    found: np.uint16 = level_rows(
+        data, variance, mask, LEFT_OUT, low, dx, sky.mesh, sky.step, layer.scale, values, spread
+    )
+    return found, mask
 
 
 def _is_whole(matrix: NDArray[np.float64]) -> bool:
