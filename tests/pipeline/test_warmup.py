@@ -15,6 +15,7 @@ from pogson.pipeline import warmup
 from pogson.steps.detect.find import detect_stars
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.growth import fit_growth
+from pogson.steps.stack.coadd import stack_frames
 
 
 def compiled():
@@ -40,6 +41,7 @@ def starry_frame(dice, shape, n, sky):
 def test_frames_of_any_shape_and_crowding_compile_nothing_after_the_warm_up():
     warmup._calibrate()
     warmup._measure()
+    warmup._stack()
     before = compiled()
     dice = np.random.default_rng(3)
     for shape, n, sky in (((150, 210), 60, 300.0), ((260, 130), 4, 20.0)):
@@ -47,6 +49,9 @@ def test_frames_of_any_shape_and_crowding_compile_nothing_after_the_warm_up():
         stars = detect_stars(frame, left_out=("0:5,0:5",))
         measure_aperture(frame, stars, at=Transform.identity(), fwhm=3.0, radii=(3.0, 6.0))
         fit_growth(frame, stars, fwhm=3.0)
+        for how in ({"method": "median", "resample": "bicubic"}, {"resample": "drizzle", "pixel": 0.7}):
+            turned = Transform(np.array([[1.0, 0.01, 0.3], [-0.01, 1.0, 0.2]]))
+            stack_frames([frame, frame], [Transform.identity(), turned], **how)
     assert compiled() == before
 
 
@@ -83,6 +88,7 @@ def test_a_second_warm_up_does_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(warmup, "_mark", lambda: tmp_path / "kernels.a.b.done")
     monkeypatch.setattr(warmup, "_calibrate", lambda: calls.append("calibrate"))
     monkeypatch.setattr(warmup, "_measure", lambda: calls.append("measure"))
+    monkeypatch.setattr(warmup, "_stack", lambda: calls.append("stack"))
     warmup.compile_kernels()
     warmup.compile_kernels()
-    assert calls == ["calibrate", "measure"]
+    assert calls == ["calibrate", "measure", "stack"]

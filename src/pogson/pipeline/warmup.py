@@ -8,26 +8,33 @@ import importlib
 import pkgutil
 import platform
 import time
+from dataclasses import replace
 from pathlib import Path
+from threading import local
 from types import ModuleType
 
 import llvmlite.binding
 import numba
 import numpy as np
 from numba.core.dispatcher import Dispatcher
+from numpy.typing import NDArray
 
 import pogson.kernels
 from pogson.core.frame import Calibration, Exposure, Frame, RawFrame
+from pogson.core.transform import Transform
 from pogson.kernels.stats import median
 from pogson.pipeline.workers import Progress, Silent
 from pogson.steps.calibrate.camera import measure_camera
 from pogson.steps.calibrate.collection import Masters
 from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
+from pogson.steps.calibrate.rows import RowCalibrator
 from pogson.steps.detect.find import detect_stars
 from pogson.steps.inspect.metrics import measure_metrics
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.growth import fit_growth
+from pogson.steps.stack.coadd import coadd, stack_frames
+from pogson.steps.stack.layer import Layer
 
 FULL = 60000.0  # ADU, saturation of the frames made here
 
@@ -40,7 +47,7 @@ def compile_kernels(progress: Progress | None = None) -> None:
     shown = progress or Silent()
     shown.say("Compiling the kernels: once, about half a minute ...")
     _remove_outdated(done.parent)
-    stages = (_calibrate, _measure)
+    stages = (_calibrate, _measure, _stack)
     shown.stage("compiling", len(stages))
     for stage in stages:
         stage()
@@ -134,6 +141,27 @@ def _measure() -> None:
     measure_metrics(frame, stars, stars.meta["sky"].level_mesh)
     measure_aperture(frame, stars, fwhm=stars.meta["psf"].fwhm)
     fit_growth(frame, stars, fwhm=stars.meta["psf"].fwhm)
+
+
+def _stack() -> None:
+    dice = np.random.default_rng(3)
+    raws = [_raw(dice, "light", 900, 60.0) for _ in range(3)]
+    known = [replace(r, exposure=replace(r.exposure, gain=1.5, read_noise=5.0)) for r in raws]
+    for resample in ("lanczos3", "drizzle"):
+        layers = [
+            Layer(rows, (96, 96), Transform(np.array([[1.0, 0.0, 0.3 * i], [0.0, 1.0, 0.2 * i]])))
+            for i, rows in enumerate(_rows_of(raw) for raw in known)
+        ]
+        coadd(layers, (96, 96), resample=resample)
+    stack_frames([calibrate_frame(r, Masters()) for r in known], [Transform.identity()] * 3)
+
+
+def _rows_of(raw: RawFrame) -> RowCalibrator:
+    def read(y0: int, y1: int, out: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        out[:] = raw.pixels[y0:y1]
+        return out
+
+    return RowCalibrator(raw, Masters(), read, local())
 
 
 if __name__ == "__main__":
