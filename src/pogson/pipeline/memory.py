@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from functools import cache
 from typing import Any
@@ -13,8 +14,9 @@ _ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h
 def share_memory() -> None:
     """Let all threads take memory from one place: what one has freed, another uses.
 
-    Images are much larger than what threads would wait for each other.
+    What threads wait for each other is nothing beside the time that an image takes.
     """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     library = _glibc()
     if library is not None:
         library.mallopt(_ARENA_MAX, 1)

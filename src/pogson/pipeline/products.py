@@ -21,7 +21,7 @@ from pogson.steps.inspect.judge import Verdict
 from pogson.steps.inspect.tracking import measure_tracking, slow_trend
 
 #: a picture of errors shows no more with more measurements, or with more frames of a band
-SAMPLE_ROWS = 200_000
+SAMPLE_ROWS = 100_000
 LEAST_SAMPLE = 20
 #: columns that such a picture needs
 DRAWN = ("star", "band", "flux", "flux_err", "mag", "mag_err", "flags")
@@ -59,6 +59,7 @@ MORE: dict[str, tuple[str, str]] = {
     "aperture_radius": ("pix", "radius of the aperture"),
     "aperture_correction": ("mag", "to add to a magnitude of the aperture for all the light"),
     "aperture_correction_err": ("mag", "error of aperture_correction, 1 sigma"),
+    "aperture_scatter": ("mag", "by which single stars differ from aperture_correction, beyond noise"),
     "dx": ("pix", "shift of the frame's centre against the reference frame, columns"),
     "dy": ("pix", "the same, rows"),
     "tracking": ("pix", "how far the field moved since the frame before"),
@@ -202,6 +203,7 @@ def _light_row(light: Measured, verdict: Verdict, transparency: tuple[float, flo
             "aperture_radius": growth.radius,
             "aperture_correction": growth.correction,
             "aperture_correction_err": growth.correction_err,
+            "aperture_scatter": growth.scatter,
         }
     if isinstance(transform, Transform):
         # of the centre: a turn about it is no shift

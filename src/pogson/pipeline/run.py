@@ -162,6 +162,7 @@ def run(
     chosen = settings or Settings()
     read_wishes(chosen)
     shown = progress or Silent()
+    share_memory()
     clock = Clock()
     started = now()
     with clock.time("scan"):
@@ -169,7 +170,6 @@ def run(
         stars = None if catalog is None else read_catalog(catalog, columns=chosen.catalog_columns)
     need_lights(scan, night)
     project = open_project(out, night=night, overwrite=overwrite)
-    share_memory()
     with _without_junk(project):
         compile_kernels(shown)
         with clock.time("masters"):
@@ -180,6 +180,7 @@ def run(
             reduced, located, star, note = _reduce(
                 ready, chosen, stars, cache, workers, memory, shown, place, brightest
             )
+            return_memory()
         reduced = replace(reduced, lights=fill_corrections(reduced.lights))
         with clock.time("pictures"):
             posters = _draw_posters(reduced)
@@ -191,6 +192,7 @@ def run(
             stars = located.catalog if stars is None else stars
             done = calibrate_magnitudes(reduced, located, stars, chosen)
             shown.advance()
+            return_memory()
         with clock.time("light curves"):
             field, said = add_colors(located.field, stars)
             series, notes = _make_series(done, field, recipe, star, shown, chosen)

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from pogson.core.errors import PogsonError, SettingError
+from pogson.pipeline.memory import return_memory
+
+#: items after which free memory is given back: holes between what is in use grow slowly
+RETURN_EVERY = 16
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -100,6 +104,8 @@ def map_frames(
                 index = pending.pop(future)
                 outcomes[index] = _outcome(items[index], future, name(items[index]))
                 shown.advance()
+                if len(outcomes) % RETURN_EVERY == 0:
+                    return_memory()
             for index, item in _take(queue, len(done)):
                 pending[pool.submit(task, item)] = index
     return [outcomes[i] for i in range(len(items))]

@@ -33,6 +33,9 @@ Ints = NDArray[np.int64]
 
 METHODS = ("least squares", "best 20 of 40")
 
+#: stars corrected at a time
+BLOCK = 256
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -187,18 +190,25 @@ def apply_ensemble(curves: LightCurves, solution: Solution, rows: Ints) -> Ensem
         Their rows.
     """
     total = solution.w.sum(0)
-    shape = curves.flux.shape
-    offset = np.broadcast_to(solution.frame, shape).copy()
-    variance = np.broadcast_to(solution.frame_var, shape).copy()
     own = np.where(solution.w > 0.0, solution.away * solution.w / np.where(total > 0.0, total, 1.0), 0.0)
-    offset[rows] = np.where(np.isnan(solution.others_var), np.nan, solution.frame - own)
-    variance[rows] = solution.others_var
-    with np.errstate(invalid="ignore", divide="ignore"):
-        factor = 10.0 ** (0.4 * offset)
-        flux = curves.flux * factor
-        flux_err = np.sqrt((curves.flux_err * factor) ** 2 + (flux / POGSON) ** 2 * variance)
-        positive = np.where(flux > 0.0, flux, np.nan)
-        mag, mag_err = -2.5 * np.log10(positive), POGSON * flux_err / positive
+    others = np.where(np.isnan(solution.others_var), np.nan, solution.frame - own)
+    member = np.full(len(curves.flux), -1)
+    member[rows] = np.arange(len(rows))
+    flux, flux_err, mag, mag_err = (np.empty(curves.flux.shape) for _ in range(4))
+    for first in range(0, len(flux), BLOCK):
+        some = slice(first, first + BLOCK)
+        at = member[some]
+        inside = (at >= 0)[:, None]
+        offset = np.where(inside, others[at], solution.frame)
+        variance = np.where(inside, solution.others_var[at], solution.frame_var)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            factor = 10.0 ** (0.4 * offset)
+            flux[some] = curves.flux[some] * factor
+            flux_err[some] = np.sqrt(
+                (curves.flux_err[some] * factor) ** 2 + (flux[some] / POGSON) ** 2 * variance
+            )
+            positive = np.where(flux[some] > 0.0, flux[some], np.nan)
+            mag[some], mag_err[some] = -2.5 * np.log10(positive), POGSON * flux_err[some] / positive
     weight, scatter = np.zeros(len(flux)), np.full(len(flux), np.nan)
     weight[rows], scatter[rows] = solution.weight, solution.scatter
     relative = replace(curves, flux=flux, flux_err=flux_err, unit=f"{curves.unit}, mean frame")
