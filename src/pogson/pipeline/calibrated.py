@@ -192,6 +192,7 @@ def _with_facts(light: Measured) -> Table:
     table.meta |= {
         "aperture_correction": growth.correction if growth else nan,
         "aperture_correction_err": growth.correction_err if growth else nan,
+        "aperture_scatter": growth.scatter if growth else nan,
         "missing": light.detected.missing,
     }
     return table

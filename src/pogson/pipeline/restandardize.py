@@ -94,6 +94,7 @@ def _photometry_by_frame(photometry: Table, frames: Table) -> list[Table]:
             "unit": str(row["unit"]),
             "aperture_correction": float(row["aperture_correction"]),
             "aperture_correction_err": float(row["aperture_correction_err"]),
+            "aperture_scatter": float(row["aperture_scatter"]),
             "missing": tuple(m for m in str(row["missing"]).split(", ") if m),
         }
         tables.append(mine)

@@ -155,6 +155,20 @@ def test_the_error_of_the_zero_point_does_not_shrink_with_frames():
     assert np.min(many["mag_g_err"]) > 0.8 * np.min(few["mag_g_err"])
 
 
+def test_what_single_stars_lose_from_their_aperture_is_in_their_error_whatever_the_frames():
+    widths = {0.0: [], 0.02: []}
+    for said, mine in widths.items():
+        for seed in range(4):
+            night = Night(seed=seed, hidden=0.02, bands="r", frames=6)
+            for table in night.photometry:
+                table.meta["aperture_scatter"] = said
+            stars = reduce(night, color_term="none").stars
+            bright = night.truth["r"] < 16.5
+            mine.append(((stars["mag_r"] - night.truth["r"]) / stars["mag_r_err"])[bright])
+    assert np.std(np.concatenate(widths[0.02])) == pytest.approx(1.0, abs=0.1)
+    assert np.std(np.concatenate(widths[0.0])) > 2.0
+
+
 def test_a_diagram_has_errors_and_leaves_spoiled_stars_out():
     night = Night()
     night.photometry[0]["flags"][3] = int(Star.SATURATED)

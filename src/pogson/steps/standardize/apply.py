@@ -95,6 +95,8 @@ def standardize(
     for band in bands:
         mine = [k for k, shot in enumerate(shots) if shot.band == band]
         zeros = np.array([zero_points.of(shots[k].frame) if zero_points else (nan, nan) for k in mine])
+        # a star keeps its place in the field, and with it how its light is spread: no mean takes that out
+        zeros[:, 1] = np.hypot(zeros[:, 1], [shots[k].aperture_scatter for k in mine])
         inst = _average([shots[k] for k in mine], ids, _align(offsets[mine]) + _SCALE, zeros[:, 1])
         means[band] = inst
         columns |= _instrumental(band, inst)
@@ -219,7 +221,7 @@ def _describe(stars: Table, bands: list[str]) -> Table:
     for band in bands:
         for name, about in {
             f"mag_{band}": f"magnitude in {band}; NaN where not calibrated or not positive",
-            f"mag_{band}_err": "its error: photometry, zero point and colour term",
+            f"mag_{band}_err": "its error: photometry, aperture, zero point and colour term",
             f"mag_{band}_scatter": "standard deviation over the frames",
             f"inst_{band}": "instrumental magnitude: -2.5 log10(electron / s) in the band's best frame",
             f"inst_{band}_err": "its random error",

@@ -30,6 +30,7 @@ class Shot:
     exptime: float
     aperture_correction: float  # magnitude to add; 0 where unknown
     aperture_correction_err: float
+    aperture_scatter: float  # mag: single stars differ by so much from the correction
     electrons: bool  # false where the gain is unknown
     corrected: bool = True  # whether the aperture correction is known
     reach: float = nan  # px: aperture and half of a star's width
@@ -52,6 +53,7 @@ class Shot:
             float(exposure.exptime),
             correction if known else 0.0,
             error if known and np.isfinite(error) else 0.0,
+            float(np.nan_to_num(table.meta.get("aperture_scatter", 0.0))),
             table.meta.get("unit", "electron") == "electron",
             known,
             float(table.meta.get("radius", nan)) + 0.5 * float(table.meta.get("fwhm", 0.0)),
