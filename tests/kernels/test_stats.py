@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pogson.kernels.stats import clipped_median, clipped_width, mean_std, median, quickselect
+from pogson.kernels.stats import (
+    bin_of,
+    clipped_median,
+    clipped_width,
+    mean_std,
+    median,
+    quickselect,
+    running_sums,
+    two_ranks,
+)
 
 samples = arrays(np.float64, st.integers(1, 40), elements=st.floats(-1e6, 1e6))
 
@@ -91,3 +100,18 @@ def test_equal_values_have_no_spread():
 def test_mean_and_deviation_are_numpys():
     values = np.random.default_rng(5).normal(size=101)
     assert mean_std(values, 101) == pytest.approx((values.mean(), values.std(ddof=1)))
+
+
+def test_two_ranks_and_running_sums_are_those_of_a_sort():
+    rng = np.random.default_rng(9)
+    for values in (rng.normal(size=121), rng.integers(0, 5, 60).astype(float), np.zeros(7)):
+        values = values.astype(np.float32)
+        n, ordered = len(values), np.sort(values)
+        assert two_ranks(values, n, n // 2, n // 6) == (ordered[n // 2], ordered[n // 6])
+    counts, sums = rng.integers(0, 4, 30), np.empty((3, 31), int)
+    running_sums(counts, sums)
+    bins = np.repeat(np.arange(30), counts)
+    for low, high in ((0, 30), (7, 21)):
+        inside = bins[(bins >= low) & (bins < high)]
+        assert [sums[k, high] - sums[k, low] for k in range(3)] == [(inside**k).sum() for k in range(3)]
+        assert bin_of(sums[0], low, high, 5) == inside[4]

@@ -52,17 +52,18 @@ def two_ranks(values, n, first, second):
     All are compared with all, in lanes: for up to some hundred values that is faster than sorting.
     """
     some = values[:n]
-    one, other = some[0], some[0]
+    one = other = -np.inf
     for i in range(n):
-        smaller, same = np.int32(0), np.int32(0)
+        value = some[i]
+        smaller = np.int32(0)
         for k in range(n):
-            smaller += np.int32(some[k] < some[i])
-            same += np.int32(some[k] == some[i])
-        if smaller <= first < smaller + same:
-            one = some[i]
-        if smaller <= second < smaller + same:
-            other = some[i]
-    return float(one), float(other)
+            smaller += np.int32(some[k] < value)
+        # the value of an index is the highest of those that no more others than that are below
+        if smaller <= first:
+            one = max(one, value)
+        if smaller <= second:
+            other = max(other, value)
+    return one, other
 
 
 @njit(cache=True, nogil=True)

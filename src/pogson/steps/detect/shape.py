@@ -145,14 +145,10 @@ def measure_profile(frame: Frame, stars: Table, *, fwhm: Pixels) -> RadialProfil
         frame.data, frame.mask, BLANK, x, y, sky, fwhm * FWHM_TO_SIGMA, half, BINS_PER_FWHM / fwhm,
         int(REACH * BINS_PER_FWHM), 3.0,
     )  # fmt: skip
-    known = np.isfinite(rings[1])
+    r, value, err = (values[np.isfinite(rings[1])] for values in rings)
     elongation = stars["elongation"].data[rows]
     elongation = elongation[np.isfinite(elongation)]
-    return RadialProfile(
-        *(values[known] for values in rings),
-        len(rows),
-        float(np.median(elongation)) if len(elongation) else nan,
-    )
+    return RadialProfile(r, value, err, len(rows), float(np.median(elongation)) if len(elongation) else nan)
 
 
 def fit_psf(frame: Frame, stars: Table, *, fwhm: Pixels) -> PSF:
