@@ -325,6 +325,35 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing(mixed, monkeypatch):
     assert "\n" not in str(error.value) and sorted(folder.iterdir()) == before
 
 
+def test_a_disk_that_is_full_of_scratch_frames_is_said_in_one_line_and_leaves_nothing(mixed, monkeypatch):
+    """Frames that do not fit in memory go to the disk; the write itself fails, as on a full disk."""
+    folder, _ = mixed
+    before = sorted(folder.iterdir())
+    true = type(folder).open
+
+    class Full:
+        def __init__(self, file):
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.file.close()
+
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def opened(path, mode="r", *args, **kwargs):
+        file = true(path, mode, *args, **kwargs)
+        return Full(file) if path.suffix == ".raw" else file
+
+    monkeypatch.setattr(type(folder), "open", opened)
+    with pytest.raises(NightError, match="no frame left to stack.*no space left on device") as error:
+        stack(folder, folder / "s.fits", memory=1e-5, method="mean")
+    assert "\n" not in str(error.value) and sorted(folder.iterdir()) == before
+
+
 def test_what_cannot_be_written_or_read_is_said_before_any_work(mixed, capsys):
     folder, _ = mixed
     for out in (folder, folder / "s.png", folder / "no" / "s.fits"):
