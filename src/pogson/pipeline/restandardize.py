@@ -75,7 +75,7 @@ def _photometry_by_frame(photometry: Table, frames: Table) -> list[Table]:
     tables = []
     paths = np.asarray(photometry["frame"], str)
     # a frame's rows lie together
-    starts = np.flatnonzero(np.r_[True, paths[1:] != paths[:-1]]) if len(paths) else []
+    starts = np.flatnonzero(np.r_[[True] * bool(len(paths)), paths[1:] != paths[:-1]])
     rows = {str(paths[a]): slice(a, b) for a, b in zip(starts, [*starts[1:], len(paths)], strict=True)}
     for row in frames:
         if not row["accepted"] or str(row["path"]) not in rows:
