@@ -13,6 +13,7 @@ from astropy.table import Table
 
 from pogson.core.columns import Rows
 from pogson.core.errors import FileError
+from pogson.io.files import remove
 from pogson.io.stored import StoredTable
 from pogson.io.tables import write_table
 
@@ -41,10 +42,12 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.used: set[str] = set()
 
     def get(self, key: str) -> StoredTable | None:
         """The table kept under a key; None where there is none, or a damaged one."""
         path = self._path(key)
+        self.used.add(key)
         try:
             return StoredTable(path) if path.exists() else None
         except FileError:
@@ -52,9 +55,16 @@ class Cache:
 
     def put(self, key: str, table: Table, facts: dict[str, Any]) -> StoredTable:
         """Keep a table, with facts as its meta."""
+        self.used.add(key)
         kept = table.copy(copy_data=False)
         kept.meta = {"facts": json.dumps(to_plain(facts))}
         return StoredTable(write_table(self._path(key), kept))
+
+    def forget_unused(self) -> None:
+        """Remove the tables that nobody asked for or put here: those of a field that was measured anew."""
+        for path in self.folder.glob("*.arrow"):
+            if path.stem not in self.used:
+                remove(path)
 
     @staticmethod
     def facts(table: Rows) -> dict[str, Any]:

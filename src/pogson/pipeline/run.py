@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from pogson.core.errors import FileError, PogsonError, SettingError
 from pogson.core.frame import Exposure
 from pogson.core.transform import Transform
 from pogson.io.catalogs import read_catalog
-from pogson.io.files import write_atomic
+from pogson.io.files import remove, write_atomic
 from pogson.io.scan import scan_folder
 from pogson.io.tables import read_table, write_parts, write_table
 from pogson.pipeline.api import need_lights, write_masters
@@ -117,6 +117,8 @@ def run(
     target: str = "",
     brightest: int = 0,
     overwrite: bool = False,
+    ignore: Collection[str] = (),
+    live: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Reduce a night: raw frames in, calibrated magnitudes and a report out.
@@ -144,6 +146,10 @@ def run(
         Measure only this many of the brightest stars, and the target; 0: all.
     overwrite : bool
         Replace the products of a finished run.
+    ignore : collection of str
+        Paths of images that are passed over: they are still written to.
+    live : bool
+        Another round follows: products are replaced in place, and what is done is kept for it.
     progress : Progress, optional
         Whoever shows how far things are.
 
@@ -166,10 +172,10 @@ def run(
     clock = Clock()
     started = now()
     with clock.time("scan"):
-        scan = scan_folder(night, overrides=chosen.facts)
+        scan = scan_folder(night, overrides=chosen.facts, ignore=ignore)
         stars = None if catalog is None else read_catalog(catalog, columns=chosen.catalog_columns)
     need_lights(scan, night)
-    project = open_project(out, night=night, overwrite=overwrite)
+    project = open_project(out, night=night, overwrite=overwrite, live=live)
     with _without_junk(project):
         compile_kernels(shown)
         with clock.time("masters"):
@@ -243,6 +249,8 @@ def run(
             "seconds": clock.seconds,
         }
         _write(project, work, frames, drawn, stacks, provenance)
+        if live:
+            cache.forget_unused()
     return RunResult(project.folder, frames, done.stars, done.zero_points, summary, work.failures)
 
 
@@ -361,6 +369,7 @@ def _write(
         write_parts(project.path("lightcurves.parquet"), light_curve_parts(work.series), LIGHTCURVE.empty())
         write_table(project.path("variability.ecsv"), variability_table(work.series))
     if work.studies:
+        remove(project.folder / "target")
         (project.cache / "target").replace(project.folder / "target")
     report = collect_report(
         work.night,
@@ -374,7 +383,7 @@ def _write(
         work.located,
         bool(work.series),
     )
-    write_atomic(project.path("report.html"), make_report(report).encode())
+    write_atomic(project.path("report.html"), make_report(replace(report, live=project.live)).encode())
     # run.json comes last: where it is, everything is
     write_atomic(project.path("run.json"), json.dumps(to_plain(provenance), indent=1).encode())
     project.finish()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import click
 
 from pogson.apps.cli.options import config_options, read_options, workers_option
 from pogson.apps.cli.progress import TerminalProgress
+
+if TYPE_CHECKING:
+    from pogson.pipeline.run import RunResult
 
 
 @click.command("run")
@@ -46,6 +52,11 @@ from pogson.apps.cli.progress import TerminalProgress
     metavar="N",
     help="Measure only the N brightest stars, and the target. Default: all.",
 )
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Go on while frames arrive in NIGHT, until Ctrl-C or an hour without one; report.html keeps up.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the products of an earlier run in --out.")
 @click.option("--quiet", is_flag=True, help="No progress; the summary is still printed.")
 @config_options
@@ -58,6 +69,7 @@ def command(
     recipe: str,
     target: str,
     brightest: int,
+    follow: bool,
     overwrite: bool,
     quiet: bool,
     config: str | None,
@@ -87,9 +99,11 @@ def command(
     """  # noqa: D301 (click wants the real character \b)
     settings = read_options(config, words)
     with TerminalProgress(quiet) as progress:
+        from pogson.pipeline.follow import follow as follow_night
         from pogson.pipeline.run import run
 
-        result = run(
+        reduce: Callable[..., RunResult] = follow_night if follow else run
+        result = reduce(
             night,
             out=out,
             catalog=catalog,
