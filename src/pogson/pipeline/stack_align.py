@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 
 import numpy as np
@@ -17,6 +17,8 @@ from pogson.steps.match.field import choose_reference
 from pogson.steps.stack.scale import Scale, fit_scale
 
 SAME_SCALE = 0.02  # frames whose pixels differ by more were taken otherwise
+FEW = 12  # stars in common that do not tell a turn well
+NEAR = 4.0  # px, of a star from its place, that may be it
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def _maps(frames: list[Surveyed], best: int, mix: bool) -> tuple[list[Transform 
         if found is None:
             try:
                 found = match_stars(frame.stars, frames[best].stars, guess=guess)
+                found = _steady(found, guess or Transform.identity(), frame.stars, frames[best].stars)
                 if abs(found.scale - 1.0) > SAME_SCALE and not mix:
                     reason = f"its pixels are 1/{found.scale:.3f} as large as the reference's"
                     reason += "; left out (--mix takes it in)"
@@ -71,6 +74,31 @@ def _maps(frames: list[Surveyed], best: int, mix: bool) -> tuple[list[Transform 
         guess = found or guess
         transforms.append(found)
     return transforms, failures
+
+
+def _steady(found: Transform, before: Transform, stars: Table, reference: Table) -> Transform:
+    """With few stars in common: only moved against the frame before, where that fits as well.
+
+    A turn that seven faint stars suggest would put the corners of a frame many pixels away.
+    """
+    if found.n >= FEW:
+        return found
+    place = np.array(found.apply(reference["x"], reference["y"]))
+    own = np.array([stars["x"], stars["y"]], float)
+    gap = np.hypot(*(place[:, :, None] - own[:, None, :]))
+    near = np.flatnonzero(gap.min(axis=1) < NEAR)
+    if len(near) < 4:
+        return found
+    there = own[:, gap[near].argmin(axis=1)]
+    kept = np.array(before.apply(reference["x"][near], reference["y"][near]))
+    shift = np.median(there - kept, axis=1)
+    moved, turned = (
+        float(np.sum((there - model) ** 2)) / (2 * len(near) - free)
+        for model, free in ((kept + shift[:, None], 2), (place[:, near], 6))
+    )
+    if moved > 2.0 * turned:
+        return found
+    return replace(found, matrix=before.matrix + np.column_stack([np.zeros((2, 2)), shift]))
 
 
 def scale_frames(
