@@ -7,21 +7,26 @@ python -m benchmarks.solve 200 --peers    beside solve-field and PyPI `astrometr
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import time
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
 
 from pogson.core.errors import MatchError
+from pogson.io.astrometry_net import StarList, find_engine, solve_by_engine
 from pogson.io.tycho2 import tycho2_sky, tycho2_stars
+from pogson.steps.match.solution import solve_pairs
 from pogson.steps.match.solve import Hint, solve_stars
 from pogson.steps.match.tangent import to_plane
 
 NX = NY = 2048
+EVERY = 10  # `solve-field` takes a second or more for each field
 
 
 @dataclass(frozen=True)
@@ -130,10 +135,16 @@ def solve_with_pogson(sky: Sky, hint: Hint, blind: bool):
 
 
 def timed(solve, *arguments):
-    """An answer, and the processor's seconds it took."""
-    start = time.process_time()
+    """An answer, and the processor's seconds it took, of this process and of those it started."""
+    start = seconds()
     answer = solve(*arguments)
-    return answer, time.process_time() - start
+    return answer, seconds() - start
+
+
+def seconds() -> float:
+    """Of the processor, used so far."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def main(n: int, peers: bool) -> None:
@@ -141,28 +152,45 @@ def main(n: int, peers: bool) -> None:
     rng = np.random.default_rng(20)
     hinted, poor = Score("hinted, 10 catalogue stars or more"), Score("hinted, fewer than 10")
     unrelated = Score("unrelated lists (none must be found)")
-    by_peer = Score("hinted, PyPI astrometry, the same fields")
-    for _ in range(n):
+    rivals = _rivals("hinted, the same fields") if peers else {}
+    for k in range(n):
         sky = random_sky(rng)
         ra, dec, scale = sky.hint
         score = hinted if sky.n_catalog >= 10 else poor
         score.add(*_swap(sky, timed(solve_with_pogson, sky, Hint(ra, dec, scale), False)))
         far = Hint((ra + 120.0) % 360.0, -dec, scale)
         unrelated.add(*_swap(sky, timed(solve_with_pogson, sky, far, False)))
-        if peers and sky.n_catalog >= 10:
-            by_peer.add(*_swap(sky, timed(solve_with_astrometry, sky, sky.hint)))
-    lines = [hinted, poor, unrelated] + ([by_peer] if peers else [])
+        if sky.n_catalog >= 10:
+            _add(rivals, sky, sky.hint, k)
+    print(hinted, poor, unrelated, *rivals.values(), sep="\n", flush=True)
     for low, high in ((0.8, 1.5), (1.5, 3.0), (3.0, 5.0)):
+        first = Score(f"the first without a pointing, {low} to {high} deg")
         blind = Score(f"no pointing, scale +-5 %, {low} to {high} deg")
-        rival = Score("  PyPI astrometry, the same fields")
+        rivals = _rivals("the same fields") if peers else {}
         tried = [sky for sky in (random_sky(rng, low, high) for _ in range(n // 10)) if sky.n_catalog >= 10]
-        solve_with_pogson(tried[0], Hint(scale=tried[0].scale), True)  # figures of the sky are made once
-        for sky in tried:
+        # figures of the sky are made once
+        first.add(*_swap(tried[0], timed(solve_with_pogson, tried[0], Hint(scale=tried[0].scale), True)))
+        for k, sky in enumerate(tried):
             blind.add(*_swap(sky, timed(solve_with_pogson, sky, Hint(scale=sky.hint[2]), True)))
-            if peers:
-                rival.add(*_swap(sky, timed(solve_with_astrometry, sky, (np.nan, np.nan, sky.hint[2]))))
-        lines += [blind, rival] if peers else [blind]
-    print(*lines, sep="\n")
+            _add(rivals, sky, (np.nan, np.nan, sky.hint[2]), k)
+        print(first, blind, *rivals.values(), sep="\n", flush=True)
+
+
+def _rivals(what: str) -> dict[str, Score]:
+    """The other engines that are here."""
+    found = {}
+    if find_spec("astrometry"):
+        found["astrometry"] = Score(f"  PyPI astrometry, {what}")
+    if find_engine():
+        found["solve-field"] = Score(f"  solve-field, every {EVERY}th of them")
+    return found
+
+
+def _add(rivals: dict[str, Score], sky: Sky, hint, number: int) -> None:
+    if "astrometry" in rivals:
+        rivals["astrometry"].add(*_swap(sky, timed(solve_with_astrometry, sky, hint)))
+    if "solve-field" in rivals and number % EVERY == 0:
+        rivals["solve-field"].add(*_swap(sky, timed(solve_with_engine, sky, hint)))
 
 
 def _swap(sky, answer):
@@ -188,6 +216,19 @@ def solve_with_astrometry(sky: Sky, hint):
         return None
     wcs = found.best_match().astropy_wcs()
     return lambda a, d: np.column_stack(wcs.all_world2pix(a, d, 0))
+
+
+def solve_with_engine(sky: Sky, hint):
+    """The same by `solve-field`, which may take 20 s."""
+    ra, dec, scale = hint
+    place = None if np.isnan(ra) else (ra, dec, 1.3 * sky.width)
+    stars = StarList(sky.x, sky.y, (NY, NX), place, (0.94 * scale, 1.06 * scale))
+    try:
+        found = solve_by_engine(stars, seconds=20.0)
+        fit = solve_pairs(found.xy, found.ra, found.dec, shape=(NY, NX), source="")
+    except MatchError:
+        return None
+    return lambda a, d: np.column_stack(fit.wcs.all_world2pix(a, d, 0))
 
 
 @lru_cache(maxsize=1)

@@ -63,7 +63,7 @@ def brightest_of_cells(ra, dec, mag, side, most):
 
 @njit(cache=True, nogil=True)
 def nearest_four(ra, dec, xyz, start, first, side):
-    """The four nearest of each star, among those of its cell and of the cells around; -1 where there are fewer.
+    """The four nearest of each star in its cell and the cells around; -1 where there are fewer.
 
     Parameters
     ----------
@@ -109,8 +109,8 @@ def nearest_four(ra, dec, xyz, start, first, side):
 def describe(x, y, order, shape):
     """Write the shape of a figure, and the order of its corners that makes it so.
 
-    With the widest pair at 0 and 1 of the complex plane, the two others are four numbers, which no shift, turn
-    or scale changes. Of the two ways round the one counts that brings the others nearer to 0; of the others,
+    With the widest pair at 0 and 1 of the complex plane, the two others are four numbers, which no shift,
+    turn or scale changes. Of the two ways round the one counts that brings the others nearer to 0; of these,
     the one with the smaller real part is first.
 
     Parameters

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
-from math import exp, inf, isfinite, log, nan
+from math import exp, inf, isfinite, log
 
 import numpy as np
 from astropy.table import Table
@@ -15,87 +14,32 @@ from numpy.typing import NDArray
 from pogson.core.errors import MatchError
 from pogson.core.flags import Star
 from pogson.core.units import Degrees, Fraction
-from pogson.steps.match.astrometry import Solution, refine_plane
-from pogson.steps.match.fit import Points, fit_matrix
-from pogson.steps.match.propose import propose_maps
-from pogson.steps.match.quads import QuadIndex, Sighting, find_sightings, make_quads
-from pogson.steps.match.tangent import Plane, from_plane, to_plane
-from pogson.steps.match.verify import Verdict, verify_map
+from pogson.steps.match.fit import Points
+from pogson.steps.match.search import (
+    FALSE_ALARM,
+    Cone,
+    Hint,
+    Search,
+    Sky,
+    StarFrame,
+    look_anywhere,
+    look_near,
+)
+from pogson.steps.match.solution import Solution
+from pogson.steps.match.tangent import from_plane, to_plane
+
+__all__ = ["FALSE_ALARM", "LEAST", "Cone", "Hint", "Sky", "make_cone", "solve_stars"]
 
 Values = NDArray[np.float64]
-
-#: Expected number of false solutions among all maps looked at, above which none is believed.
-FALSE_ALARM = 1e-6
 
 #: fewer detections are not tried
 LEAST = 6
 
-#: ra, dec, radius (degree) -> ra, dec (degree, at the epoch of the frame), magnitude; brightest first
-Cone = Callable[[float, float, float], tuple[Values, Values, Values]]
-
-#: the whole sky: ra, dec (degree), magnitude
-Sky = Callable[[], tuple[Values, Values, Values]]
-
 _NEAR = 0.06  # tolerance of the logarithm of the scale in one attempt
 _RUNGS = ((40, 12, 12), (80, 12, 12), (120, 18, 25))  # catalogue stars, detections paired, maps verified
 _QUICK = ((60, 12, 6),)
-_LEVELS = tuple(0.6 * 1.4**k for k in range(12))  # degree: sizes of figures for blind search
 _TURNS = 12  # of the spiral
 _FIRST = 62  # places of the spiral, four turns, that are looked at before the whole sky
-_FIELD = (1.1, 2.0)  # a field is so many times as wide as the figures of its level
-
-
-@dataclass(frozen=True)
-class Hint:
-    """What is known before: unknown numbers are NaN.
-
-    Attributes
-    ----------
-    ra, dec : float
-        Of the centre, degree.
-    scale : float
-        arcsec / px.
-    """
-
-    ra: float = nan
-    dec: float = nan
-    scale: float = nan
-
-    @property
-    def place(self) -> bool:
-        """Whether the pointing is known."""
-        return isfinite(self.ra) and isfinite(self.dec)
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """The detections, brightest first, of a frame of some width and height."""
-
-    stars: Points
-    mag: Values
-    size: tuple[float, float]
-
-    @property
-    def side(self) -> float:
-        return max(self.size)
-
-    @property
-    def centre(self) -> Values:
-        return (np.array(self.size) - 1.0) / 2.0
-
-    @property
-    def half(self) -> float:
-        """Half of the diagonal."""
-        return float(np.hypot(*self.size)) / 2.0
-
-
-@dataclass
-class _Search:
-    """One search: the frame, the catalogue, and how many maps were looked at."""
-
-    frame: _Frame
-    cone: Cone
-    trials: float = 0.0
 
 
 def solve_stars(
@@ -152,7 +96,7 @@ def solve_stars(
     """
     frame = _frame(stars, shape)
     known = hint or Hint()
-    job = _Search(frame, cone)
+    job = Search(frame, cone)
     for attempt in _attempts(job, known, sky, scale_tolerance, search, blind):
         if attempt is not None:
             return attempt
@@ -175,7 +119,7 @@ def make_cone(mag: Values, ra: Values, dec: Values) -> Cone:
     return cone
 
 
-def _frame(stars: Table, shape: tuple[int, int]) -> _Frame:
+def _frame(stars: Table, shape: tuple[int, int]) -> StarFrame:
     xy = np.column_stack([np.asarray(stars["x"], float), np.asarray(stars["y"], float)])
     flux = np.asarray(stars["flux"], float)
     good = np.isfinite(xy).all(1) & np.isfinite(flux) & (flux > 0)
@@ -193,31 +137,31 @@ def _frame(stars: Table, shape: tuple[int, int]) -> _Frame:
     if "x_err" in stars.colnames:
         err = np.hypot(np.asarray(stars["x_err"], float), np.asarray(stars["y_err"], float))
         err = np.nan_to_num(err, nan=0.3)
-    return _Frame(
+    return StarFrame(
         Points(xy[order], err[order]), -2.5 * np.log10(flux[order]), (float(shape[1]), float(shape[0]))
     )
 
 
 def _attempts(
-    job: _Search, hint: Hint, sky: Sky | None, tolerance: float, search: float, blind: bool
+    job: Search, hint: Hint, sky: Sky | None, tolerance: float, search: float, blind: bool
 ) -> Iterator[Solution | None]:
     """All that is tried, the likeliest first."""
     if hint.place and isfinite(hint.scale):
         near = max(_NEAR, log(1.0 + tolerance) + 0.01)
-        yield _near(job, hint, near, _RUNGS, "the pointing and the pixel scale")
+        yield look_near(job, hint, near, _RUNGS, "the pointing and the pixel scale")
     if not blind:
         return
     if hint.place:
         known = hint.scale if isfinite(hint.scale) else 1800.0 / job.frame.side
         for factor in _ladder(3.0 if isfinite(hint.scale) else 12.0):
-            found = _near(job, replace(hint, scale=known * factor), _NEAR, _QUICK, "the pointing")
+            found = look_near(job, replace(hint, scale=known * factor), _NEAR, _QUICK, "the pointing")
             yield _noted(found, hint)
     spiral = _spiral(job, hint, search) if hint.place and isfinite(hint.scale) else iter(())
     # wrong pointings are mostly wrong by little
     yield from islice(spiral, _FIRST)
     if sky is not None:
         low, high = (0.9 * hint.scale, 1.1 * hint.scale) if isfinite(hint.scale) else (1e-3, inf)
-        yield _noted(_anywhere(job, sky, low, high), hint)
+        yield _noted(look_anywhere(job, sky, low, high), hint)
     yield from spiral
 
 
@@ -227,7 +171,7 @@ def _ladder(most: float) -> list[float]:
     return [float(exp(s * sign)) for s in steps for sign in (1, -1)]
 
 
-def _spiral(job: _Search, hint: Hint, radius: float) -> Iterator[Solution | None]:
+def _spiral(job: Search, hint: Hint, radius: float) -> Iterator[Solution | None]:
     """Look at the places about the pointing, ring by ring."""
     step = 0.9 * hint.scale * job.frame.side / 3600.0
     for ring in range(1, min(int(radius / step), _TURNS) + 1):
@@ -236,153 +180,7 @@ def _spiral(job: _Search, hint: Hint, radius: float) -> Iterator[Solution | None
         for t in 2.0 * np.pi * np.arange(n) / n:
             ra, dec = from_plane(away * np.sin(t), away * np.cos(t), hint.ra, hint.dec)
             moved = replace(hint, ra=ra, dec=dec)
-            yield _noted(_near(job, moved, _NEAR, _QUICK, "a search about the pointing"), hint)
-
-
-def _near(
-    job: _Search, hint: Hint, tolerance: float, rungs: tuple[tuple[int, int, int], ...], source: str
-) -> Solution | None:
-    """Look about a place, at a scale."""
-    frame = job.frame
-    width = frame.side * hint.scale / 3600.0
-    reach = min((frame.half * hint.scale / 3600.0 + 0.52 * width) * exp(tolerance), 40.0)
-    ra, dec, mag = job.cone(hint.ra, hint.dec, reach)
-    if len(ra) < 5:
-        return None
-    xy = to_plane(ra, dec, hint.ra, hint.dec) * (-3600.0 / hint.scale, 3600.0 / hint.scale)
-    known = Points(xy, np.full(len(xy), 0.3))
-    for depth, pairs, most in rungs:
-        maps = propose_maps(
-            frame.stars.xy, xy[:depth], size=frame.side, log_tolerance=tolerance, pairs=pairs, most=most
-        )
-        job.trials += maps.trials
-        for matrix in maps.matrices:
-            found = _believe(job, matrix, known, ra, dec, mag, hint, source)
-            if found is not None:
-                return found
-    return None
-
-
-def _believe(
-    job: _Search,
-    matrix: Values,
-    known: Points,
-    ra: Values,
-    dec: Values,
-    mag: Values,
-    hint: Hint,
-    source: str,
-) -> Solution | None:
-    """Verify a proposed map; fit and verify again on the plane of the frame itself."""
-    frame = job.frame
-    verdict = _verify(job, matrix, known, hint.scale, 0.012, (25, 60))
-    # a first look: on the plane of the hint a wide field is bent
-    if verdict is None or verdict.chance > 1.0:
-        return None
-    middle = np.linalg.solve(verdict.matrix[:, :2], frame.centre - verdict.matrix[:, 2])
-    away = middle * (-hint.scale / 3600.0, hint.scale / 3600.0)
-    ra0, dec0 = from_plane(float(away[0]), float(away[1]), hint.ra, hint.dec)
-    scale = hint.scale / float(np.sqrt(abs(np.linalg.det(verdict.matrix[:, :2]))))
-    # north may point elsewhere in the new plane: the pairs are kept, not the map
-    rows = verdict.known
-    paired = to_plane(ra[rows], dec[rows], ra0, dec0) * (-3600.0 / scale, 3600.0 / scale)
-    matrix = fit_matrix(paired, frame.stars.xy[verdict.stars], np.full(len(rows), 0.3), affine=False)
-    ra, dec, mag = job.cone(ra0, dec0, 1.1 * frame.half * scale / 3600.0)
-    if len(ra) < 4:
-        return None
-    xy = to_plane(ra, dec, ra0, dec0) * (-3600.0 / scale, 3600.0 / scale)
-    verdict = _verify(job, matrix, Points(xy, np.full(len(xy), 0.3)), scale, 0.006, (60, 500))
-    if verdict is None or verdict.chance > FALSE_ALARM:
-        return None
-    shape = (frame.size[1], frame.size[0])
-    plane = refine_plane(
-        verdict.matrix,
-        xy,
-        frame.stars,
-        frame.mag,
-        ra,
-        dec,
-        mag,
-        shape=shape,
-        near=(ra0, dec0),
-        radius=_radius(scale),
-    )
-    return None if plane is None else _solution(plane, verdict.chance, source)
-
-
-def _radius(scale: float) -> float:
-    """Largest distance of a pair, pixels: 2, or 1.5 arcsec, which is what proper motions come to."""
-    return max(2.0, 1.5 / scale)
-
-
-def _verify(
-    job: _Search, matrix: Values, known: Points, scale: float, start: float, depths: tuple[int, ...]
-) -> Verdict | None:
-    radius = _radius(scale)
-    return verify_map(
-        matrix,
-        known,
-        job.frame.stars,
-        size=job.frame.size,
-        radius=radius,
-        start=max(start * job.frame.side, 2.0 * radius),
-        trials=job.trials,
-        depths=depths,
-    )
-
-
-def _solution(plane: Plane, chance: float, source: str) -> Solution:
-    scale = 3600.0 * float(np.sqrt(abs(np.linalg.det(plane.terms[1:3]))))
-    return Solution(plane.wcs(), plane.rms, int(plane.used.sum()), chance, scale, source, plane.order)
-
-
-@lru_cache(maxsize=len(_LEVELS))
-def _index(sky: Sky, width: float) -> QuadIndex:
-    return make_quads(*sky(), width=width)
-
-
-def _anywhere(job: _Search, sky: Sky, low: float, high: float) -> Solution | None:
-    """Look all over the sky for figures of the frame's bright stars."""
-    frame = job.frame
-    side = frame.side / 3600.0
-    levels = [w for w in _LEVELS[::-1] if low * side < _FIELD[1] * w and high * side > _FIELD[0] * w]
-    if isfinite(high) and levels:
-        # where the scale is known: the level whose fields are as wide, then coarser ones for short lists
-        best = int(np.argmin([abs(log(np.sqrt(low * high) * side / 1.43 / w)) for w in _LEVELS]))
-        # a finer one only where its figures are soon made
-        levels = [*_LEVELS[best : best + 3], *_LEVELS[max(best - 1, 2) : best]]
-    for width in levels:
-        index = _index(sky, width)
-        scales = (max(low, 0.95 * _FIELD[0] * width / side), min(high, 1.05 * _FIELD[1] * width / side))
-        if isfinite(high):
-            scales = (low, high)
-        for bright in (16, 26):
-            if bright > 16 and len(frame.stars.xy) <= 16:
-                break
-            job.trials += float(len(index.keys))
-            centre = (float(frame.centre[0]), float(frame.centre[1]))
-            for sight in find_sightings(
-                frame.stars.xy, index, centre=centre, scales=scales, bright=bright, most=60
-            ):
-                found = _sighted(job, sight)
-                if found is not None:
-                    return found
-    return None
-
-
-def _sighted(job: _Search, sight: Sighting) -> Solution | None:
-    """Look closely where a figure was seen."""
-    frame = job.frame
-    hint = Hint(sight.ra, sight.dec, sight.scale)
-    ra, dec, mag = job.cone(hint.ra, hint.dec, 1.05 * frame.half * hint.scale / 3600.0)
-    if len(ra) < 5:
-        return None
-    xy = to_plane(ra, dec, hint.ra, hint.dec) * (-3600.0 / hint.scale, 3600.0 / hint.scale)
-    known = Points(xy, np.full(len(xy), 0.3))
-    corners = to_plane(sight.corner_ra, sight.corner_dec, hint.ra, hint.dec)
-    corners *= (-3600.0 / hint.scale, 3600.0 / hint.scale)
-    matrix = fit_matrix(corners, sight.corner_xy, np.full(4, 0.3), affine=False)
-    return _believe(job, matrix, known, ra, dec, mag, hint, "a search of the whole sky")
+            yield _noted(look_near(job, moved, _NEAR, _QUICK, "a search about the pointing"), hint)
 
 
 def _noted(found: Solution | None, hint: Hint) -> Solution | None:
@@ -402,7 +200,7 @@ def _noted(found: Solution | None, hint: Hint) -> Solution | None:
     return replace(found, notes=tuple(notes))
 
 
-def _why_not(stars: Table, frame: _Frame, hint: Hint, blind: bool) -> str:
+def _why_not(stars: Table, frame: StarFrame, hint: Hint, blind: bool) -> str:
     n = len(frame.stars.xy)
     where = "at the pointing" if not blind else "anywhere that was searched"
     cause = "too few stars of the catalogue in the field, or too many false detections"
