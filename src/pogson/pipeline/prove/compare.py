@@ -114,7 +114,10 @@ def _compare_stars(light: Measured, field: Table, truth: Truth) -> tuple[dict[in
     wings = np.diff(enclosed_light(np.array([inner, outer]), truth.fwhm, BETA))[0] / (outer**2 - inner**2)
     seen = held - wings * radius**2
     factor = 10.0 ** (-0.4 * growth.correction)
-    whole = factor * np.hypot(err, flux * growth.correction_err / POGSON)
+    # the correction of the frame, and by how much single stars differ from it
+    correction_err = np.hypot(growth.correction_err, growth.scatter)
+    whole = factor * np.hypot(err, flux * correction_err / POGSON)
+    sky_err = np.hypot(level_err / (np.pi * radius**2), table.meta["sky_zero_err"])
     image = truth.night.light(truth.night.shots[truth.night.names.index(name)])
     level = unit * light_in_annuli(light, field, image, inner, outer)
     facts: dict[str, Any] = truth.facts(rows, radius)
@@ -126,7 +129,7 @@ def _compare_stars(light: Measured, field: Table, truth: Truth) -> tuple[dict[in
         make_pulls(
             "sky",
             name,
-            ((np.asarray(table["sky"], float) - level) / (level_err / (np.pi * radius**2)))[use],
+            ((np.asarray(table["sky"], float) - level) / sky_err)[use],
             **facts,
         ),
         make_pulls(
