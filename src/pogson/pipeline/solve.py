@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from pogson.core.errors import MatchError, SettingError
+from pogson.core.errors import MatchError, ServiceError
 from pogson.core.frame import Exposure
 from pogson.io.catalogs import read_catalog
 from pogson.io.files import make_folder
-from pogson.io.layout import read_header
+from pogson.io.nova import nova_key
 from pogson.io.tycho2 import NAME, read_tycho2, tycho2_sky, tycho2_stars
-from pogson.io.wcs import read_wcs, solution_cards, write_solved, write_wcs
-from pogson.pipeline.api import bare_name, open_frame
+from pogson.io.wcs import read_wcs
+from pogson.pipeline.api import open_frame
+from pogson.pipeline.engines import CATALOG, solve_elsewhere
 from pogson.pipeline.settings import Settings
+from pogson.pipeline.solved import Solved, describe, write_products
 from pogson.pipeline.workers import Failure, map_frames
 from pogson.steps.detect.find import detect_stars
 from pogson.steps.match.astrometry import Solution, magnitude_of, solve_field
@@ -31,36 +33,6 @@ _MARGIN = 1.3
 
 #: degree: the figures of wider fields are made in a second or two
 _WIDE = 2.0
-
-
-@dataclass(frozen=True)
-class Solved:
-    """A frame on the sky.
-
-    Attributes
-    ----------
-    path : str
-    ra, dec : float
-        Of the centre, degree.
-    angle : float
-        Position angle of the rows' direction "up" (y), from north through east, degree.
-    flip : bool
-        Whether the image is mirrored: north up, east to the right.
-    solution : Solution
-    catalog : str
-        Name of the catalogue that proved it.
-    written : str
-        File that holds the WCS; empty where none was written.
-    """
-
-    path: str
-    ra: float
-    dec: float
-    angle: float
-    flip: bool
-    solution: Solution
-    catalog: str
-    written: str = ""
 
 
 def hints_of(exposure: Exposure) -> list[Hint]:
@@ -150,7 +122,9 @@ def solve_files(
     catalog: str | None = None,
     out: str | None = None,
     copy: bool = False,
+    regions: bool = False,
     overwrite: bool = False,
+    online: bool = False,
 ) -> tuple[list[Solved], list[Failure]]:
     """Detect the stars of files, solve them, and write the WCS beside or into a copy of each.
 
@@ -168,9 +142,20 @@ def solve_files(
         Folder; nothing is written where not given.
     copy : bool
         Write a copy of each frame with the WCS in its header; else a header without pixels, ``.wcs``.
+    regions : bool
+        Write the stars as a region file for DS9, too.
     overwrite : bool
         Replace files.
+    online : bool
+        Ask nova.astrometry.net where nothing here finds the frame: only the list of stars is sent.
+
+    Raises
+    ------
+    SettingError
+        If a service is to be asked, and there is no key.
     """
+    if online:
+        nova_key()
     table = None if catalog is None else read_catalog(catalog, columns=settings.catalog_columns)
     if out is not None:
         make_folder(out)
@@ -183,14 +168,35 @@ def solve_files(
         try:
             solution = solve_by(stars, frame.exposure, hints, table)
         except MatchError as error:
-            raise MatchError(f"{path}: not solved with {name}: {error}") from None
-        written = (
-            "" if out is None else _write(path, Path(out), frame.exposure, solution, name, copy, overwrite)
-        )
-        return _solved(path, frame.exposure.shape, solution, name, written)
+            so_far = f"{path}: not solved with {name}: {error}"
+            solution, name = _elsewhere(stars, frame.exposure, hints[-1], online, so_far), CATALOG
+        solved = describe(path, frame.exposure.shape, solution, name)
+        if out is None:
+            return solved
+        known = _catalog_in(solved, frame.exposure, table) if regions else None
+        return write_products(solved, frame.exposure, stars, known, Path(out), copy=copy, overwrite=overwrite)
 
     outcomes = map_frames(task, list(files), name=str, stage="", workers=1)
     return [o.result for o in outcomes if o.result is not None], [o.failure for o in outcomes if o.failure]
+
+
+def _elsewhere(stars: Table, exposure: Exposure, hint: Hint, online: bool, so_far: str) -> Solution:
+    try:
+        return solve_elsewhere(stars, exposure.shape, hint, online=online)
+    except MatchError as error:
+        raise MatchError("; ".join(part for part in (so_far, str(error)) if part)) from None
+    except ServiceError as error:
+        raise MatchError(f"{so_far}; {error}") from None
+
+
+def _catalog_in(solved: Solved, exposure: Exposure, table: Table | None) -> Table:
+    """Stars of the catalogue around the frame, at its epoch."""
+    radius = 0.5 * float(np.hypot(*exposure.shape)) * solved.solution.pixel_scale / 3600.0
+    if table is None:
+        return read_tycho2(solved.ra, solved.dec, radius)
+    moved = table.copy()
+    moved["ra"], moved["dec"] = move_to_epoch(table, 2000.0 + (exposure.jd_utc - 2451545.0) / 365.25)
+    return moved
 
 
 def _merged(header: Hint, given: Hint | None) -> Hint:
@@ -198,39 +204,3 @@ def _merged(header: Hint, given: Hint | None) -> Hint:
         return header
     place = given if given.place else header
     return Hint(place.ra, place.dec, given.scale if isfinite(given.scale) else header.scale)
-
-
-def _solved(path: str, shape: tuple[int, int], solution: Solution, catalog: str, written: str) -> Solved:
-    ra, dec = _centre(solution.wcs, shape)
-    # the step in x, y that goes a little way north
-    cd = solution.wcs.pixel_scale_matrix
-    north = np.linalg.solve(cd, [0.0, 1.0])
-    east = np.linalg.solve(cd, [1.0, 0.0])
-    flip = bool(np.linalg.det(cd) > 0.0)
-    # y in terms of north and east
-    up = np.linalg.inv(np.column_stack([north, east])) @ [0.0, 1.0]
-    return Solved(
-        path, ra, dec, float(np.degrees(np.arctan2(up[1], up[0]))), flip, solution, catalog, written
-    )
-
-
-def _write(
-    path: str, out: Path, exposure: Exposure, solution: Solution, catalog: str, copy: bool, overwrite: bool
-) -> str:
-    y0, x0 = (exposure.trim[0], exposure.trim[2]) if exposure.trim is not None else (0, 0)
-    cards = solution_cards(
-        solution.wcs,
-        rms=solution.rms,
-        n=solution.n,
-        log_odds=solution.log_odds,
-        catalog=catalog,
-        offset=(x0, y0),
-    )
-    target = out / f"{bare_name(path)}{'_wcs.fits' if copy else '.wcs'}"
-    if target.exists() and not overwrite:
-        raise SettingError(f"{target}: exists and is kept; use --overwrite, or another --out")
-    if copy:
-        write_solved(path, target, cards, extension=read_header(path).image.index)
-    else:
-        write_wcs(target, cards, exposure.shape)
-    return str(target)

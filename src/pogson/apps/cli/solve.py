@@ -10,7 +10,7 @@ import click
 from pogson.apps.cli.options import config_options, read_options
 
 if TYPE_CHECKING:
-    from pogson.pipeline.solve import Solved
+    from pogson.pipeline.solved import Solved
 
 
 @click.command("solve")
@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 )
 @click.option("--out", metavar="DIR", help="Write the WCS there: NAME.wcs, a header without pixels.")
 @click.option("--copy", is_flag=True, help="Write a copy of each frame with the WCS in it: NAME_wcs.fits.")
+@click.option("--regions", is_flag=True, help="Write the matched stars for DS9, too: NAME.reg.")
 @click.option("--overwrite", is_flag=True, help="Replace files in --out.")
+@click.option(
+    "--online",
+    is_flag=True,
+    help="Where nothing here finds a frame, send its list of stars to nova.astrometry.net; $AN_API_KEY.",
+)
 @config_options
 def command(
     files: tuple[str, ...],
@@ -35,15 +41,20 @@ def command(
     catalog: str | None,
     out: str | None,
     copy: bool,
+    regions: bool,
     overwrite: bool,
+    online: bool,
     config: str | None,
     words: tuple[str, ...],
 ) -> int:
     """Find FILES on the sky: by their header's hint, near it, or anywhere. No network is asked.
 
+    Where the own search finds nothing, `solve-field` is asked, if it is installed.
+
     \b
     pogson solve frame.fits                              centre, scale, rotation, accuracy
     pogson solve *.fits --out solved --copy              copies with the WCS
+    pogson solve frame.fits --out solved --regions       the WCS, and its stars to look at in DS9
     pogson solve frame.fits --ra 250.4 --dec 36.5 --scale 0.67
     """  # noqa: D301 (click wants the real character \b)
     settings = read_options(config, words)
@@ -53,8 +64,8 @@ def command(
         raise click.UsageError("--ra is 0 to 360, --dec -90 to 90 degrees")
     if scale <= 0:
         raise click.UsageError("--scale must be above 0")
-    if copy and out is None:
-        raise click.UsageError("--copy needs --out DIR")
+    if (copy or regions) and out is None:
+        raise click.UsageError(f"--{'copy' if copy else 'regions'} needs --out DIR")
     from pogson.pipeline.solve import solve_files
     from pogson.steps.match.solve import Hint
 
@@ -65,7 +76,9 @@ def command(
         catalog=catalog,
         out=out,
         copy=copy,
+        regions=regions,
         overwrite=overwrite,
+        online=online,
     )
     for one in solved:
         click.echo("\n".join(_lines(one)))
