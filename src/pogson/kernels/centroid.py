@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 WIDEST = 60  # pixels: half width of the largest window
+LANES = 8  # columns that are summed together: a stamp's rows are as many times as long as they must
 LAST_STEP = 1e-4  # px^2: Newton's steps shrink so fast that the next one would be far below 1e-4 px
 
 
@@ -17,18 +18,35 @@ def _cut_out(data, mask, blank, level, x, y, half, stamp):
     without one, and one beyond the edge, is zero.
     """
     ny, nx = data.shape
+    lowered, bits, n_bad = np.float32(level), np.uint16(blank), np.int32(0)
+    inside = half <= y < ny - half and half <= x < nx - half
+    if inside:
+        for k in range(2 * half + 1):
+            some, marks, row = data[y - half + k, x - half :], mask[y - half + k, x - half :], stamp[k]
+            for i in range(2 * half + 1):  # no branches: it runs in lanes
+                row[i] = some[i] - lowered
+                n_bad += np.int32(((marks[i] & bits) != 0) | (not abs(row[i]) < np.float32(1e30)))
+    if inside and n_bad == 0:
+        return
     for j in range(y - half, y + half + 1):
         for i in range(x - half, x + half + 1):
             value = np.float32(0.0)
             if 0 <= j < ny and 0 <= i < nx:
-                value = data[j, i] - level
-                if (mask[j, i] & blank) != 0 or not abs(value) < 1e30:
+                value = data[j, i] - lowered
+                if (mask[j, i] & bits) != 0 or not abs(value) < np.float32(1e30):
                     m, k = 2 * y - j, 2 * x - i
                     value = np.float32(0.0)
-                    if 0 <= m < ny and 0 <= k < nx and (mask[m, k] & blank) == 0:
-                        mirror = data[m, k] - level
-                        value = mirror if abs(mirror) < 1e30 else value
+                    if 0 <= m < ny and 0 <= k < nx and (mask[m, k] & bits) == 0:
+                        mirror = data[m, k] - lowered
+                        value = mirror if abs(mirror) < np.float32(1e30) else value
             stamp[j - y + half, i - x + half] = value
+
+
+@njit(cache=True, nogil=True)
+def _room(size):
+    """A stamp and its columns' sums, of a width that runs in lanes to the end."""
+    wide = (size + LANES - 1) // LANES * LANES
+    return np.zeros((size, wide), np.float32), np.zeros((3, wide))
 
 
 @njit(cache=True, nogil=True)
@@ -40,13 +58,14 @@ def _window(center, sigma, size, weight):
     s2 = sigma * sigma
     middle = min(max(round(center), 0), size - 1)
     off = middle - center
-    fall, first = math.exp(-1.0 / s2), math.exp(-0.5 * off * off / s2)
-    value, ratio = first, math.exp((-off - 0.5) / s2)
+    first, half, lean = math.exp(-0.5 * off * off / s2), math.exp(-0.5 / s2), math.exp(off / s2)
+    fall = half * half
+    value, ratio = first, half / lean
     for i in range(middle, size):
         weight[i] = value
         value *= ratio
         ratio *= fall
-    value, ratio = first, math.exp((off - 0.5) / s2)
+    value, ratio = first, half * lean
     for i in range(middle, -1, -1):
         weight[i] = value
         value *= ratio
@@ -56,14 +75,14 @@ def _window(center, sigma, size, weight):
 @njit(cache=True, nogil=True)
 def _sum_columns(stamp, weight, center, size, columns):
     """Sums over the rows with weights w, w dy and w dy^2: `columns`, float64 (3, size)."""
-    columns[:, :size] = 0.0
+    columns[:] = 0.0
     c0, c1, c2 = columns[0], columns[1], columns[2]
     for j in range(size):
         row = stamp[j]
         dy = j - center
         w0 = weight[j]
         w1, w2 = w0 * dy, w0 * dy * dy
-        for i in range(size):
+        for i in range((size + LANES - 1) // LANES * LANES):
             c0[i] += w0 * row[i]
             c1[i] += w1 * row[i]
             c2[i] += w2 * row[i]
@@ -99,8 +118,8 @@ def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
     found = np.empty((4, len(x)))
     half = min(math.ceil(4.0 * sigma), WIDEST)
     size = 2 * half + 1
-    stamp = np.empty((size, size), np.float32)
-    wx, wy, columns = np.empty(size), np.empty(size), np.empty((3, size))
+    stamp, columns = _room(size)
+    wx, wy = np.empty(size), np.empty(size)
     for s in range(len(x)):
         left, low = round(x[s]) - half, round(y[s]) - half
         _cut_out(data, mask, blank, level[s], left + half, low + half, half, stamp)
@@ -139,26 +158,31 @@ def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
         if lost:
             found[0, s], found[1, s], found[2, s], found[3, s] = x[s], y[s], math.nan, math.nan
             continue
-        vx, vy = _spread(variance, cx, cy, left, low, wx, wy)
+        vx, vy = _spread(variance, cx, cy, left, low, wx, wy, columns)
         found[0, s], found[1, s] = cx, cy
         found[2, s], found[3, s] = math.sqrt(vx) / slope_x, math.sqrt(vy) / slope_y
     return found
 
 
 @njit(cache=True, nogil=True)
-def _spread(variance, cx, cy, left, low, wx, wy):
+def _spread(variance, cx, cy, left, low, wx, wy, columns):
     """Sums of squared weight times variance times squared offset, along x and along y."""
     ny, nx = variance.shape
-    vx, vy = 0.0, 0.0
+    first, last = max(0, left), min(nx, left + len(wx))
+    columns[:2] = 0.0
+    alone, along = columns[0], columns[1]
     for j in range(max(0, low), min(ny, low + len(wy))):
-        row, row_x = 0.0, 0.0
-        for i in range(max(0, left), min(nx, left + len(wx))):
-            part = wx[i - left] * wx[i - left] * variance[j, i]
-            row += part
-            row_x += part * (i - cx) * (i - cx)
+        row = variance[j, first:last]
         w2 = wy[j - low] * wy[j - low]
-        vx += w2 * row_x
-        vy += w2 * row * (j - cy) * (j - cy)
+        w2_dy2 = w2 * (j - cy) * (j - cy)
+        for i in range(len(row)):
+            alone[i] += w2 * row[i]
+            along[i] += w2_dy2 * row[i]
+    vx, vy = 0.0, 0.0
+    for i in range(max(0, last - first)):
+        w2, dx = wx[first + i - left] * wx[first + i - left], first + i - cx
+        vx += w2 * dx * dx * alone[i]
+        vy += w2 * along[i]
     return vx, vy
 
 
@@ -190,8 +214,8 @@ def adaptive_moments(data, mask, blank, level, x, y, sigma, narrowest, widest):
     """
     moments = np.full((3, len(x)), np.nan)
     most = 2 * min(math.ceil(4.0 * widest), WIDEST) + 1
-    stamp = np.empty((most, most), np.float32)
-    wx, wy, columns = np.empty(most), np.empty(most), np.empty((3, most))
+    stamp, columns = _room(most)
+    wx, wy = np.empty(most), np.empty(most)
     for s in range(len(x)):
         width, half = sigma, 0
         column, line = round(x[s]), round(y[s])
