@@ -77,7 +77,7 @@ def as_command(*words, cwd):
 
 
 POGSON = """
-from pogson.pipeline.stack import stack
+from pogson.pipeline.stack.make import stack
 folder, method, aligned, resample = sys.argv[1:5]
 def job():
     how = dict(aligned=True, scaled=False, sky="none") if aligned == "1" else {}

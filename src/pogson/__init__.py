@@ -29,7 +29,7 @@ _VERBS = {
     "write_table": "pogson.io.tables",
     "collect_light_curves": "pogson.steps.timeseries.collect",
     "compare_ensemble": "pogson.steps.timeseries.ensemble",
-    "stack": "pogson.pipeline.stack",
+    "stack": "pogson.pipeline.stack.make",
     "stack_frames": "pogson.steps.stack.coadd",
     "plot_diagram": "pogson.pipeline.pictures",
     "simulate_night": "pogson.simulate",

@@ -44,8 +44,8 @@ from pogson.pipeline.series import (
 )
 from pogson.pipeline.series_tables import light_curve_parts, variability_table
 from pogson.pipeline.settings import Settings
-from pogson.pipeline.stack import How
-from pogson.pipeline.stack_night import stack_bands
+from pogson.pipeline.stack.bands import stack_bands
+from pogson.pipeline.stack.make import How
 from pogson.pipeline.summary import summarize
 from pogson.pipeline.target import read_wishes
 from pogson.pipeline.target_exports import make_targets

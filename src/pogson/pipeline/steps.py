@@ -17,7 +17,7 @@ STEPS: dict[str, Step] = {
             "stack",
             "pogson.steps.stack.coadd:coadd",
             ("memory", "each"),
-            around="pogson.pipeline.stack_night:stack_bands",
+            around="pogson.pipeline.stack.bands:stack_bands",
         ),
         Step("standardize", "pogson.steps.standardize.zeropoint:fit_zero_points", ("pixel_scale",)),
         Step("target", "pogson.pipeline.target:Wishes"),

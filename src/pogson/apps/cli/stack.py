@@ -66,7 +66,7 @@ def command(
     """
     settings = read_options(config, words, given)
     with TerminalProgress(quiet) as progress:
-        from pogson.pipeline.stack import stack
+        from pogson.pipeline.stack.make import stack
 
         result = stack(
             frames,
@@ -85,10 +85,10 @@ def command(
             progress=progress,
         )
         if pictures is not None:
-            from pogson.pipeline.stack_report import draw_stack
+            from pogson.pipeline.stack.report import draw_stack
 
             draw_stack(result, pictures)
-    from pogson.pipeline.stack_report import describe_stack
+    from pogson.pipeline.stack.report import describe_stack
 
     click.echo("\n".join(describe_stack(result, out)))
     return result.exit_code

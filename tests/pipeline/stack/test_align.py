@@ -5,7 +5,7 @@ import pytest
 from astropy.table import Table
 
 from pogson.core.transform import Transform
-from pogson.pipeline.stack_align import _steady
+from pogson.pipeline.stack.align import _steady
 
 
 def stars_of(n, turn=0.0, noise=0.8, seed=1):

@@ -15,8 +15,8 @@ from astropy.table import Table
 from pogson.core.errors import FrameError
 from pogson.core.frame import Exposure, Frame, Image
 from pogson.io.fits import write_frame
-from pogson.pipeline.stack_align import Aligned, at_radius
-from pogson.pipeline.stack_survey import APERTURE, Surveyed
+from pogson.pipeline.stack.align import Aligned, at_radius
+from pogson.pipeline.stack.survey import APERTURE, Surveyed
 from pogson.pipeline.workers import Failure
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.stack.effective import Effective, combine_exposures

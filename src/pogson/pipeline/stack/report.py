@@ -9,7 +9,7 @@ import numpy as np
 
 from pogson.core.frame import Frame
 from pogson.io.files import make_folder, write_atomic
-from pogson.pipeline.stack_products import StackResult
+from pogson.pipeline.stack.products import StackResult
 from pogson.plots.stack import blink_gif, figure_stack
 from pogson.plots.style import to_png
 from pogson.steps.detect.sky import estimate_sky

@@ -45,7 +45,7 @@ def test_a_disk_that_fills_up_while_stacking_is_one_line_and_the_work_is_kept(
     def full(*args, **kwargs):
         raise FileError("g.fits: cannot be written: no space left on device; check the disk")
 
-    monkeypatch.setattr("pogson.pipeline.stack_products.write_frame", full)
+    monkeypatch.setattr("pogson.pipeline.stack.products.write_frame", full)
     with pytest.raises(FileError, match="no space left"):
         run(small_night, out=tmp_path / "out", settings=MAKE)
     assert (tmp_path / "out" / ".pogson").is_dir() and not (tmp_path / "out" / "stars.ecsv").exists()

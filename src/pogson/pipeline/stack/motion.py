@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pogson.core.errors import NightError
 from pogson.core.transform import Transform
 from pogson.pipeline.coordinates import locate_field
-from pogson.pipeline.stack_align import Aligned
-from pogson.pipeline.stack_survey import Surveyed
+from pogson.pipeline.stack.align import Aligned
+from pogson.pipeline.stack.survey import Surveyed
 
 
 @dataclass(frozen=True)

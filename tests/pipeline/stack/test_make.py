@@ -14,8 +14,8 @@ from pogson.core.errors import FileError, NightError, SettingError
 from pogson.core.flags import Star
 from pogson.io.fits import read_frame, write_raw
 from pogson.pipeline.settings import Settings
-from pogson.pipeline.stack import stack
-from pogson.pipeline.stack_report import describe_stack, draw_stack
+from pogson.pipeline.stack.make import stack
+from pogson.pipeline.stack.report import describe_stack, draw_stack
 from pogson.steps.detect.find import detect_stars
 from pogson.steps.measure.aperture import measure_aperture
 

@@ -10,7 +10,7 @@ from astropy.table import Table
 
 from pogson.core.errors import FrameError, MatchError
 from pogson.core.transform import Transform
-from pogson.pipeline.stack_survey import APERTURE, Surveyed
+from pogson.pipeline.stack.survey import APERTURE, Surveyed
 from pogson.pipeline.workers import Failure
 from pogson.steps.match.align import match_stars
 from pogson.steps.match.field import choose_reference

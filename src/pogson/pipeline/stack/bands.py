@@ -9,8 +9,8 @@ from pathlib import Path
 from pogson.core.errors import FileError, PogsonError, SettingError
 from pogson.pipeline.night import Night
 from pogson.pipeline.settings import Settings
-from pogson.pipeline.stack import How, stack_lights
-from pogson.pipeline.stack_sources import choose_lights
+from pogson.pipeline.stack.make import How, stack_lights
+from pogson.pipeline.stack.sources import choose_lights
 from pogson.pipeline.workers import Failure, Progress
 
 LEAST = 2  # frames that are worth a stack

@@ -13,11 +13,11 @@ from pogson.core.transform import Transform
 from pogson.io.planes import Scratch
 from pogson.pipeline.night import Night
 from pogson.pipeline.settings import Settings
-from pogson.pipeline.stack_align import Aligned, align_frames, scale_frames
-from pogson.pipeline.stack_motion import STILL, Motion, follow
-from pogson.pipeline.stack_products import StackResult, finish
-from pogson.pipeline.stack_sources import find_frames, prepare_frames
-from pogson.pipeline.stack_survey import Survey, empty_noise
+from pogson.pipeline.stack.align import Aligned, align_frames, scale_frames
+from pogson.pipeline.stack.motion import STILL, Motion, follow
+from pogson.pipeline.stack.products import StackResult, finish
+from pogson.pipeline.stack.sources import find_frames, prepare_frames
+from pogson.pipeline.stack.survey import Survey, empty_noise
 from pogson.pipeline.steps import STEPS
 from pogson.pipeline.warmup import compile_kernels
 from pogson.pipeline.workers import Failure, Progress, Silent, count_workers
