@@ -1,6 +1,8 @@
 """`pogson catalog`, and runs that find their catalogue by themselves."""
 
+import numpy as np
 import pytest
+from tap_service import TapService
 
 
 @pytest.fixture
@@ -39,3 +41,73 @@ def test_add_list_cone_export_import(pogson, store, small_night, tmp_path):
     assert "catalog " in pogson("catalog", "list", "--store", tmp_path / "b").out
     broken = pogson("catalog", "import", small_night / "catalog.csv")
     assert broken.code == 1 and "cannot be read as an export" in broken.line
+
+
+@pytest.fixture
+def service(small_night, monkeypatch):
+    """A service whose sky is that of the small night."""
+    lines = [
+        line.replace('"', "").split(",") for line in (small_night / "catalog.csv").read_text().splitlines()
+    ]
+    columns = dict(zip(lines[0], np.array(lines[1:]).T, strict=True))
+    n = len(lines) - 1
+    sky = {name: np.zeros(n) for name in ("pmra", "pmdec", "parallax", "duplicate", "dupvar", "period")}
+    sky |= {"id": np.arange(1, n + 1), "ra": columns["ra"].astype(float), "dec": columns["dec"].astype(float)}
+    sky |= {"variable": np.array(["NOT_AVAILABLE"] * n), "type": np.array(["EA"] * n)}
+    for name in ("duplicate", "dupvar"):
+        sky[name] = np.zeros(n, int)
+    for band in ("G", "BP", "RP", *"UBVRIugrizy"):
+        mag = f"{band}mag" if f"{band}mag" in columns else f"mag_{band}" if f"mag_{band}" in columns else band
+        sky[f"mag_{band}"] = columns[mag].astype(float) if mag in columns else np.full(n, np.nan)
+        sky[f"mag_{band}_err"] = np.full(n, 0.01)
+        sky[f"ok_{band}"] = np.ones(n, int)
+    made = TapService(sky)
+    monkeypatch.setenv("POGSON_TAP", made.address)
+    yield made
+    made.close()
+
+
+def place_of(service):
+    return [f"{np.median(service.sky[name]):.4f}" for name in ("ra", "dec")]
+
+
+def test_fetch_fills_the_store_only_with_online(pogson, store, service):
+    place = place_of(service)
+    refused = pogson("catalog", "fetch", *place)
+    assert refused.code == 2 and "say --online" in refused.line and not service.queries
+    answer = pogson("catalog", "fetch", *place, "--radius", "0.1", "--online", "--catalogs", "gspc,vsx")
+    assert answer.code == 0 and "gspc: " in answer.out and "please cite Gaia Collaboration" in answer.out
+    assert "gspc " in pogson("catalog", "list").out and "variables" in pogson("catalog", "list").out
+    again = pogson("catalog", "fetch", *place, "--radius", "0.1", "--online", "--catalogs", "gspc,vsx")
+    assert again.code == 0 and "gspc: nothing new" in again.out
+    assert "refcat2    g,r,i,z" in pogson("catalog", "fetch", "--catalogs", "help").out
+    wrong = pogson("catalog", "fetch", *place, "--online", "--catalogs", "usno")
+    assert wrong.code == 2 and "there is gaia, gspc" in wrong.line
+
+
+def test_fetch_says_what_did_not_come(pogson, store, service):
+    service.faults = ["404", "404"]
+    some = pogson("catalog", "fetch", *place_of(service), "--online", "--catalogs", "gaia,vsx")
+    assert some.code == 3 and "Gaia DR3 cannot be fetched" in some.out and "vsx: 3 stars" in some.out
+    service.always = "404"
+    assert pogson("catalog", "fetch", *place_of(service), "--online", "--catalogs", "apass").code == 1
+
+
+def test_a_run_fetches_what_its_field_needs_and_the_next_one_does_not(
+    pogson, store, service, small_night, tmp_path
+):
+    answer = pogson("run", small_night, "--out", tmp_path / "out", "--quiet", "--online")
+    assert answer.code == 0, answer.err
+    assert "online: gspc: " in answer.out and "catalogue 'refcat2' of the store: has g, r" in answer.out
+    assert "g, r are magnitudes of Pan-STARRS" in answer.out
+    assert "known variables (vsx 3)" in answer.out
+    asked = len(service.queries)
+    again = pogson("run", small_night, "--out", tmp_path / "again", "--quiet")
+    assert "catalogue 'refcat2' of the store" in again.out and len(service.queries) == asked
+
+
+def test_a_run_goes_on_where_the_services_are_down(pogson, store, service, small_night, tmp_path):
+    service.always = "404"
+    answer = pogson("run", small_night, "--out", tmp_path / "out", "--quiet", "--online")
+    assert answer.code == 0 and "online: gaia: nothing new; Gaia DR3 cannot be fetched" in answer.out
+    assert "magnitudes are instrumental" in answer.out

@@ -9,14 +9,9 @@ import pytest
 
 from pogson.core.columns import CATALOG
 from pogson.core.errors import FileError, SettingError
-from pogson.io.store import (
-    add_catalog,
-    choose_catalog,
-    export_catalogs,
-    import_catalogs,
-    list_catalogs,
-    read_cone,
-)
+from pogson.io.store import list_catalogs, read_cone
+from pogson.io.store_archive import export_catalogs, import_catalogs
+from pogson.io.store_write import add_catalog
 
 
 def stars(n=3000, ra=(0.0, 360.0), dec=(-90.0, 90.0), bands=("V",), seed=1):
@@ -53,7 +48,7 @@ def test_a_cone_of_the_store_holds_what_the_table_holds_there(tmp_path):
 
 
 def test_a_cone_takes_milliseconds(tmp_path, monkeypatch):
-    monkeypatch.setattr("pogson.io.store._DENSE", 20_000)
+    monkeypatch.setattr("pogson.io.store_write._DENSE", 20_000)
     stored = add_catalog(stars(30_000, dec=(15.0, 25.0)), "deep", store=tmp_path)
     assert stored.order == 5
     read_cone(stored, 10, 20, 0.3)
@@ -107,34 +102,6 @@ def test_a_taken_or_impossible_name_is_refused(tmp_path):
     for name in ("", "../x", "a/b", ".."):
         with pytest.raises(SettingError, match="letters, digits"):
             add_catalog(stars(50), name, store=tmp_path)
-
-
-def test_a_damaged_cell_is_named_and_the_next_catalogue_is_taken(tmp_path):
-    here = {"ra": (10.0, 10.5), "dec": (20.0, 20.5)}
-    add_catalog(stars(500, **here), "good", store=tmp_path)
-    broken = add_catalog(stars(900, **here), "broken", store=tmp_path)
-    for path in broken.folder.rglob("Npix=*.parquet"):
-        path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(
-        FileError, match=r"Npix=\d+.parquet: a cell of catalogue 'broken' cannot be read"
-    ) as caught:
-        read_cone(broken, 10.2, 20.2, 0.2)
-    assert "\n" not in str(caught.value)
-    table, words = choose_catalog(list_catalogs(tmp_path), ["V"], 10.2, 20.2, 0.2)
-    assert table.meta["name"] == "good" and "passed over" in words[1]
-
-
-def test_the_catalogue_that_serves_most_bands_is_chosen_and_the_reason_said(tmp_path):
-    here = {"ra": (10.0, 10.5), "dec": (20.0, 20.5)}
-    add_catalog(stars(900, **here), "deep", store=tmp_path)
-    add_catalog(stars(300, bands=("g", "V"), **here), "both", store=tmp_path)
-    add_catalog(stars(5000, bands=("g", "V"), ra=(100, 110)), "elsewhere", store=tmp_path)
-    everything = list_catalogs(tmp_path)
-    table, words = choose_catalog(everything, ["V", "g"], 10.2, 20.2, 0.2)
-    assert table.meta["name"] == "both" and "has V, g for at least" in words[0]
-    assert choose_catalog(everything, ["V"], 10.2, 20.2, 0.2)[0].meta["name"] == "deep"
-    assert choose_catalog(everything, ["I"], 10.2, 20.2, 0.2) == (None, [])
-    assert choose_catalog(everything, ["V"], 300.0, -20.2, 0.2) == (None, [])
 
 
 def test_what_is_exported_is_imported_elsewhere(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from pogson.core.columns import CATALOG, FIELD
 from pogson.core.frame import Exposure
-from pogson.io.store import add_catalog
+from pogson.io.store_write import add_catalog
 from pogson.io.tycho2 import read_tycho2
 from pogson.pipeline.coordinates import locate_field, locate_with_store
 from pogson.steps.match.tangent import to_plane

@@ -9,6 +9,7 @@ Every message is one line that names the file (or the setting), says what is wro
   - SettingError    a setting that does not exist, or has an impossible value
   - MatchError      star lists that could not be matched
   - NightError      a night from which nothing can be produced
+  - ServiceError    an online service that gives no answer, or none that can be used
 """
 
 
@@ -41,3 +42,7 @@ class MatchError(PogsonError, ValueError):
 
 class NightError(PogsonError, ValueError):
     """A night from which nothing can be produced."""
+
+
+class ServiceError(PogsonError, OSError):
+    """An online service that gives no answer, or none that can be used."""

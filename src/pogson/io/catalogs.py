@@ -76,7 +76,7 @@ def read_catalog(path: str | Path, *, columns: Mapping[str, str] | None = None) 
         "dec": dec,
         "pmra": _motion(found, _find(found, given, "pmra"), n),
         "pmdec": _motion(found, _find(found, given, "pmdec"), n),
-        "flags": _flags(found, n),
+        "flags": flags_of(found, n),
     }
     for band, (mag, err) in bands.items():
         values[f"mag_{band}"], values[f"mag_{band}_err"] = mag, err
@@ -216,10 +216,10 @@ def _magnitudes(found: Columns, given: Mapping[str, str]) -> dict[str, tuple[Val
         if not mag or mag in position:
             continue
         err = _pick(numeric, given, f"mag_{band}_err", _spellings(words, band, "err"))
-        bands[band] = _clean(numeric[mag], numeric.get(err))
+        bands[band] = clean_magnitudes(numeric[mag], numeric.get(err))
     for rule in words["colors"]:
         if rule["to"] not in bands and rule["from"] in bands and rule["color"] in numeric:
-            color, color_err = _clean(numeric[rule["color"]], numeric.get(f"e_{rule['color']}"))
+            color, color_err = clean_magnitudes(numeric[rule["color"]], numeric.get(f"e_{rule['color']}"))
             base, base_err = bands[rule["from"]]
             bands[rule["to"]] = (base + rule["sign"] * color, np.hypot(base_err, color_err))
     return {band: pair for band, pair in bands.items() if np.isfinite(pair[0]).any()}
@@ -249,8 +249,8 @@ def _spellings(words: dict[str, Any], band: str, kind: str) -> list[str]:
     return own + other + (words["names"].get(band, []) if kind == "mag" else [])
 
 
-def _clean(mag: Values, err: Values | None) -> tuple[Values, Values]:
-    """NaN for the numbers that stand for "not measured"."""
+def clean_magnitudes(mag: Values, err: Values | None) -> tuple[Values, Values]:
+    """Magnitudes and errors, NaN for the numbers that stand for "not measured"."""
     with np.errstate(invalid="ignore"):
         good = (mag > -5.0) & (mag < 40.0)
         mag = np.where(good, mag, np.nan)
@@ -269,7 +269,8 @@ def _motion(found: Columns, name: str, n: int) -> Values:
     return np.where(np.abs(values) < 2e4, values, np.nan)
 
 
-def _flags(found: Columns, n: int) -> NDArray[np.int64]:
+def flags_of(found: Columns, n: int) -> NDArray[np.int64]:
+    """Bits VARIABLE and BLENDED of each row, by the columns that say so."""
     flags = np.zeros(n, np.int64)
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in found}
     for key, bit in (("variable", Star.VARIABLE), ("duplicate", Star.BLENDED)):

@@ -95,6 +95,43 @@ def cells_near(ra: float, dec: float, radius: float, order: int) -> Cells:
     return np.flatnonzero(cos >= np.cos(np.radians(min(reach, 180.0))))
 
 
+def cells_within(ra: float, dec: float, radius: float, order: int) -> Cells:
+    """Nested cells that a cone touches, in order, and hardly any other.
+
+    Parameters
+    ----------
+    ra, dec, radius : float
+        Degree.
+    order : int
+        Of the cells; the cone should not be very much wider than they are.
+    """
+    # a net of points, finer than the cells, over the cone and a little beyond
+    step = 59.0 / (1 << order) / 12.0
+    reach = min(radius + step, 180.0)
+    points = [(np.zeros(1), np.zeros(1))]
+    for away in np.linspace(reach, 0.0, int(np.ceil(reach / step)), endpoint=False):
+        n = max(int(np.ceil(2.0 * np.pi * np.degrees(np.sin(np.radians(away))) / step)), 6)
+        points.append((np.full(n, np.radians(away)), 2.0 * np.pi * np.arange(n) / n))
+    away, angle = (np.concatenate([p[k] for p in points]) for k in (0, 1))
+    d0 = np.radians(dec)
+    sin = np.sin(d0) * np.cos(away) + np.cos(d0) * np.sin(away) * np.cos(angle)
+    turn = np.arctan2(np.sin(angle) * np.sin(away) * np.cos(d0), np.cos(away) - np.sin(d0) * sin)
+    return np.unique(cell_of(ra + np.degrees(turn), np.degrees(np.arcsin(np.clip(sin, -1.0, 1.0))), order))
+
+
+def circle_of(cell: int, order: int) -> tuple[float, float, float]:
+    """The circle about a cell: ra, dec and radius in degree."""
+    # the centres of four tiny cells in its corners
+    deep = min(order + 10, FINEST)
+    last = (1 << (2 * (deep - order))) - 1
+    corners = (cell << (2 * (deep - order))) + np.array([0, last, last // 3, last // 3 * 2])
+    ra, dec = (float(v) for v in centre_of(cell, order))
+    a, d = centre_of(corners, deep)
+    half = np.sin(np.radians(d - dec) / 2.0) ** 2
+    half += np.cos(np.radians(d)) * np.cos(np.radians(dec)) * np.sin(np.radians(a - ra) / 2.0) ** 2
+    return ra, dec, float(np.degrees(2.0 * np.arcsin(np.sqrt(half.max()))) * 1.01)
+
+
 @lru_cache(maxsize=4)
 def _centres(order: int) -> Values:
     ra, dec = (np.radians(v) for v in centre_of(np.arange(12 << (2 * order)), order))

@@ -60,13 +60,14 @@ def _read_astropy(path: Path, kind: str) -> Columns:
         else:
             table = Table.read(path, format="votable", verify="ignore")
     return {
-        name: _plain(np.ma.asarray(table[name]), str(table[name].unit or ""))
+        name: plain_column(np.ma.asarray(table[name]), str(table[name].unit or ""))
         for name in table.colnames
         if table[name].ndim == 1
     }
 
 
-def _plain(values: Any, unit: str) -> tuple[NDArray[Any], str]:
+def plain_column(values: Any, unit: str) -> tuple[NDArray[Any], str]:
+    """Values as float64 with NaN where masked, as int64, or as text; and the unit."""
     if values.dtype.kind in "SOU":
         text = np.ma.filled(values, "") if np.ma.isMaskedArray(values) else values
         decoded = [t.decode("utf-8", "replace") if isinstance(t, bytes) else str(t) for t in text]
@@ -84,7 +85,7 @@ def _read_parquet(path: Path) -> Columns:
     for field in table.schema:
         unit = (field.metadata or {}).get(b"unit", b"").decode()
         values = np.asarray(table[field.name].to_numpy(zero_copy_only=False))
-        found[field.name] = _plain(np.ma.asarray(values), unit)
+        found[field.name] = plain_column(np.ma.asarray(values), unit)
     return found
 
 

@@ -16,6 +16,7 @@ from pogson.core.errors import NightError
 from pogson.core.transform import Transform
 from pogson.pipeline.coordinates import Located, epoch_of
 from pogson.pipeline.covered import measure_coverages
+from pogson.pipeline.known import known_bits
 from pogson.pipeline.lights import Measured
 from pogson.pipeline.reduce import Reduced, in_time
 from pogson.pipeline.settings import Settings
@@ -237,6 +238,7 @@ def _zero_points(
     matches = crossmatch(
         field_["ra"], field_["dec"], catalog, ids=np.asarray(field_["id"]), mag=rough, epoch=epoch
     )
+    matches["flags"] |= known_bits(field_, matches["star"])
     fitted = fit_zero_points(
         good, matches, catalog, pixel_scale=located.pixel_scale, **settings.of("standardize")
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import numpy as np
 from astropy.table import Table
 
@@ -14,7 +16,7 @@ COLORS = (("B", "V"), ("g", "r"), ("BP", "RP"), ("V", "I"), ("V", "R"), ("g", "i
 LEAST = 10
 
 
-def add_colors(field: Table, catalog: Table | None) -> tuple[Table, list[str]]:
+def add_colors(field: Table, catalog: Table | None, epoch: float = nan) -> tuple[Table, list[str]]:
     """The field with a column `color`, and which it is; as it was where too few stars have one.
 
     Parameters
@@ -23,10 +25,12 @@ def add_colors(field: Table, catalog: Table | None) -> tuple[Table, list[str]]:
         FIELD, with coordinates.
     catalog : Table or None
         CATALOG.
+    epoch : float
+        Julian year of the night.
     """
     if catalog is None:
         return field, []
-    pairs = crossmatch(field["ra"], field["dec"], catalog)
+    pairs = crossmatch(field["ra"], field["dec"], catalog, epoch=epoch)
     best: tuple[int, str, np.ndarray] = (LEAST - 1, "", np.empty(0))
     for blue, red in COLORS:
         names = f"mag_{blue}", f"mag_{red}"

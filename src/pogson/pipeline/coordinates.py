@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan
 from statistics import median
@@ -13,8 +13,10 @@ from astropy.table import Table
 
 from pogson.core.errors import MatchError
 from pogson.core.frame import Exposure
-from pogson.io.store import choose_catalog, list_catalogs, store_folder
+from pogson.io.store import list_catalogs, store_folder
 from pogson.io.wcs import read_wcs
+from pogson.pipeline.choose import Wishes, choose_catalog, complete_bands, say_bands
+from pogson.pipeline.known import mark_known
 from pogson.pipeline.solve import hints_of, solve_by
 from pogson.steps.match.astrometry import Solution, solve_field
 from pogson.steps.match.crossmatch import unit_vectors
@@ -36,7 +38,7 @@ class Located:
         None where no catalogue proved the coordinates.
     notes : tuple of str
     catalog : Table or None
-        CATALOG that was chosen from the store; None where one was given, or none was there.
+        CATALOG in use: chosen from the store, or the user's, completed; None where there is none.
     """
 
     field: Table
@@ -45,6 +47,10 @@ class Located:
     solution: Solution | None = None
     notes: tuple[str, ...] = ()
     catalog: Table | None = None
+
+
+#: brings what the store lacks about a cone (degree), for these bands; returns what there is to say
+Fetch = Callable[[tuple[float, float, float], Sequence[str]], list[str]]
 
 
 def epoch_of(jd_utc: Sequence[float]) -> float:
@@ -93,20 +99,87 @@ def _with_places(field: Table, wcs: Any) -> Table:
     return found
 
 
-def locate_with_store(field: Table, exposure: Exposure, bands: Sequence[str]) -> Located:
-    """Solve the field, and take the best catalogue of the store for the night's bands, where there is one."""
-    located = locate_field(field, None, exposure)
-    stored = list_catalogs(store_folder())
-    ra, dec = (np.asarray(located.field[name], float) for name in ("ra", "dec"))
+def cone_of(field: Table) -> tuple[float, float, float] | None:
+    """The circle about a field: ra, dec, radius in degree; None where it has no coordinates."""
+    ra, dec = (np.asarray(field[name], float) for name in ("ra", "dec"))
     good = np.isfinite(ra) & np.isfinite(dec)
-    if not stored or not good.any():
-        return located
+    if not good.any():
+        return None
     places = unit_vectors(ra[good], dec[good])
     middle = places.mean(0) / np.linalg.norm(places.mean(0))
     radius = float(np.degrees(np.arccos(np.clip((places @ middle).min(), -1.0, 1.0))))
     ra0, dec0 = np.degrees(np.arctan2(middle[1], middle[0])) % 360.0, np.degrees(np.arcsin(middle[2]))
-    catalog, words = choose_catalog(stored, bands, float(ra0), float(dec0), radius)
+    return float(ra0), float(dec0), radius
+
+
+def locate_with_store(
+    field: Table,
+    exposure: Exposure,
+    bands: Sequence[str],
+    *,
+    wishes: Wishes | None = None,
+    fetch: Fetch | None = None,
+) -> Located:
+    """Solve the field, and take the best catalogue of the store for the night's bands, where there is one.
+
+    Parameters
+    ----------
+    field : Table
+        FIELD.
+    exposure : Exposure
+        Of its reference frame.
+    bands : sequence of str
+        Of the night.
+    wishes : Wishes, optional
+        What the user says of catalogues.
+    fetch : function, optional
+        Brings what the store lacks about a cone, for the bands; returns what there is to say.
+    """
+    located = locate_field(field, None, exposure)
+    cone = cone_of(located.field)
+    if cone is None:
+        return located
+    notes = fetch(cone, bands) if fetch else []
+    stored = list_catalogs(store_folder())
+    if not stored:
+        return replace(located, notes=(*located.notes, *notes))
+    catalog, words = choose_catalog(stored, bands, *cone, wishes=wishes)
+    if catalog is not None:
+        located = locate_field(field, catalog, exposure)
+        words += located.notes
+    else:
+        words = [*located.notes, *words]
+    return replace(located, notes=(*notes, *words), catalog=catalog)
+
+
+def locate_with_catalog(
+    field: Table, catalog: Table, exposure: Exposure, bands: Sequence[str], *, wishes: Wishes | None = None
+) -> Located:
+    """Solve the field by the user's catalogue, completed by published relations."""
+    full = complete_bands(catalog, list(dict.fromkeys(bands)), wishes or Wishes())
+    located = locate_field(field, full, exposure)
+    notes = (*located.notes, *say_bands(full, list(dict.fromkeys(bands))))
+    return replace(located, notes=notes, catalog=full)
+
+
+def locate_night(
+    field: Table,
+    exposure: Exposure,
+    lights: Sequence[Exposure],
+    catalog: Table | None,
+    *,
+    wishes: Wishes | None = None,
+    fetch: Fetch | None = None,
+) -> Located:
+    """Solve the field of a night, with its best catalogue; flag the known variables among the stars."""
+    bands = [light.band for light in lights]
     if catalog is None:
-        return replace(located, notes=(*located.notes, *words))
-    again = locate_field(field, catalog, exposure)
-    return replace(again, notes=(*words, *again.notes), catalog=catalog)
+        located = locate_with_store(field, exposure, bands, wishes=wishes, fetch=fetch)
+    else:
+        located = locate_with_catalog(field, catalog, exposure, bands, wishes=wishes)
+    epoch = epoch_of([light.jd_utc for light in lights])
+    cone = cone_of(located.field)
+    if cone is None:
+        return located
+    field, words = mark_known(located.field, located.catalog, list_catalogs(store_folder()), cone, epoch)
+    return replace(located, field=field, notes=(*located.notes, *words))

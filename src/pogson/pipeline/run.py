@@ -23,8 +23,10 @@ from pogson.io.tables import read_table, write_parts, write_table
 from pogson.pipeline.api import need_lights, write_masters
 from pogson.pipeline.cache import Cache, to_plain
 from pogson.pipeline.calibrated import Calibrated, calibrate_magnitudes, fill_corrections
+from pogson.pipeline.choose import Wishes
 from pogson.pipeline.colors import add_colors
-from pogson.pipeline.coordinates import Located, locate_field, locate_with_store
+from pogson.pipeline.coordinates import Fetch, Located, epoch_of, locate_night
+from pogson.pipeline.fetch import open_fetch
 from pogson.pipeline.memory import return_memory, share_memory
 from pogson.pipeline.night import Night, prepare_night
 from pogson.pipeline.products import file_name, observed_bands, photometry_parts, photometry_sample
@@ -116,6 +118,7 @@ def run(
     recipe: str = "auto",
     target: str = "",
     brightest: int = 0,
+    online: bool = False,
     overwrite: bool = False,
     ignore: Collection[str] = (),
     live: bool = False,
@@ -144,6 +147,8 @@ def run(
         Star whose light curve is wanted: "x,y" in 0-based pixels of the earliest light frame, or "RA DEC".
     brightest : int
         Measure only this many of the brightest stars, and the target; 0: all.
+    online : bool
+        Fetch what the store lacks of the field's catalogues; without it no network is touched.
     overwrite : bool
         Replace the products of a finished run.
     ignore : collection of str
@@ -167,6 +172,7 @@ def run(
     place = read_target(target) if target else None
     chosen = settings or Settings()
     read_wishes(chosen)
+    fetch = open_fetch() if online else None
     shown = progress or Silent()
     share_memory()
     clock = Clock()
@@ -184,7 +190,7 @@ def run(
         with clock.time("frames"):
             cache = Cache(project.cache)
             reduced, located, star, note = _reduce(
-                ready, chosen, stars, cache, workers, memory, shown, place, brightest
+                ready, chosen, stars, cache, workers, memory, shown, place, brightest, fetch
             )
             return_memory()
         reduced = replace(reduced, lights=fill_corrections(reduced.lights))
@@ -195,12 +201,12 @@ def run(
             return_memory()
         with clock.time("magnitudes"):
             shown.stage("zero points", 1)
-            stars = located.catalog if stars is None else stars
+            stars = located.catalog if located.catalog is not None else stars
             done = calibrate_magnitudes(reduced, located, stars, chosen)
             shown.advance()
             return_memory()
         with clock.time("light curves"):
-            field, said = add_colors(located.field, stars)
+            field, said = add_colors(located.field, stars, epoch_of([e.jd_utc for e in ready.lights]))
             series, notes = _make_series(done, field, recipe, star, shown, chosen)
             notes += said if series else []
             folder = project.cache / "target"
@@ -275,15 +281,14 @@ def _reduce(
     progress: Progress,
     target: Target | None,
     brightest: int,
+    fetch: Fetch | None,
 ) -> tuple[Reduced, Located, int, str]:
     located: list[Located] = []
     chosen: list[tuple[int, str]] = []
 
     def locate(found: Table, exposure: Exposure, earliest: Transform | MatchFailure) -> Table:
-        if catalog is None:
-            place = locate_with_store(found, exposure, [e.band for e in ready.lights])
-        else:
-            place = locate_field(found, catalog, exposure)
+        wishes = Wishes(**settings.catalog)
+        place = locate_night(found, exposure, ready.lights, catalog, wishes=wishes, fetch=fetch)
         chosen.append(find_target(target, place.field, earliest) if target else (0, ""))
         located.append(replace(place, field=brightest_stars(place.field, brightest, chosen[-1][0])))
         return located[-1].field

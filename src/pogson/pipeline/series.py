@@ -14,6 +14,7 @@ from pogson.core.errors import NightError, SettingError
 from pogson.core.flags import Star, flag_names
 from pogson.core.lightcurves import LightCurves
 from pogson.core.transform import Transform
+from pogson.pipeline.known import leave_alone
 from pogson.steps.match.field import MatchFailure
 from pogson.steps.timeseries.comparison import find_near
 from pogson.steps.timeseries.detrend import Detrended, detrend
@@ -168,6 +169,7 @@ def make_series(
 
     notes: list[str] = []
     found = []
+    alone = set(leave_alone(field))
     bands = series_bands(photometry, asked=asked)
     if asked and not bands:
         notes.append(f"{len(photometry)} frame(s) measured, a light curve needs two of a band: none is made")
@@ -175,14 +177,15 @@ def make_series(
         mine = [t for t in photometry if str(t.meta["exposure"].band) == band]
         try:
             curves, words = choose_aperture(mine, field, band=band, target=target)
-            ensemble = compare_ensemble(curves, target=target)
+            known = [n for n in curves.stars["id"] if n in alone and n != target]
+            ensemble = compare_ensemble(curves, target=target, exclude=known)
             shaded = find_shaded(ensemble)
             if shaded.any():
                 curves = replace(curves, flags=curves.flags | np.where(shaded, int(Star.SHADED), 0))
-                ensemble = compare_ensemble(curves, target=target)
+                ensemble = compare_ensemble(curves, target=target, exclude=known)
             varying = stars_that_vary(measure_variability(ensemble))
             if set(varying) & set(ensemble.members):
-                ensemble = compare_ensemble(curves, target=target, exclude=varying)
+                ensemble = compare_ensemble(curves, target=target, exclude=[*known, *varying])
         except NightError as error:
             notes.append(f"no light curves in {band}: {error}")
             continue

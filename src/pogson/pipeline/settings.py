@@ -16,9 +16,16 @@ from pogson.pipeline.steps import STEPS
 #: What [catalog.columns] may name, beside mag_<band> and mag_<band>_err.
 CATALOG_COLUMNS = ("id", "ra", "dec", "pmra", "pmdec", "unit", "epoch")
 
+#: What [catalog] may say: whose bands the user's catalogue has, and whose magnitudes are wanted.
+CATALOG = {"system": ("gaia", "ps1", "sdss", "johnson"), "magnitudes": ("sdss", "johnson")}
+
 #: Sections whose keys the user chooses.
 FREE = {
     "bands": ("What a filter name stands for.", ['"Luminance Pro" = "L"']),
+    "catalog": (
+        "Whose bands your catalogue has (gaia, ps1, sdss, johnson), and whose g, r, i, z you want (sdss).",
+        ['system = "ps1"', 'magnitudes = "sdss"'],
+    ),
     "catalog.columns": (
         "Which column of the catalogue is what.",
         ['mag_V = "my V"', 'mag_V_err = "my sigma V"'],
@@ -38,11 +45,14 @@ class Settings:
         `camera`, `site`, `time` and `bands`: they win over the header.
     catalog_columns : mapping
         Names of columns of the user's catalogue.
+    catalog : mapping
+        `system` (whose bands the user's catalogue has) and `magnitudes` (whose are wanted).
     """
 
     steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     catalog_columns: Mapping[str, str] = field(default_factory=dict)
+    catalog: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, step: str) -> dict[str, Any]:
         """Keyword arguments for a step's function."""
@@ -94,6 +104,7 @@ def check_settings(given: Mapping[str, Any]) -> Settings:
     steps: dict[str, dict[str, Any]] = {}
     facts: dict[str, dict[str, Any]] = {}
     columns: dict[str, str] = {}
+    catalog: dict[str, str] = {}
     for section, values in given.items():
         if section not in known:
             raise SettingError(f"there is no section [{section}]{nearest(section, known)}")
@@ -109,8 +120,8 @@ def check_settings(given: Mapping[str, Any]) -> Settings:
                     raise SettingError(f'[bands] "{name}" must be the name of a band, got {band!r}')
             facts["bands"] = dict(values)
         else:
-            columns = _check_catalog(values)
-    return Settings(steps, facts, columns)
+            columns, catalog = _check_catalog(values)
+    return Settings(steps, facts, columns, catalog)
 
 
 def merge_words(given: Mapping[str, Any], words: tuple[str, ...]) -> dict[str, Any]:
@@ -148,10 +159,13 @@ def _check_facts(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def _check_catalog(values: Mapping[str, Any]) -> dict[str, str]:
-    for name in values:
-        if name != "columns":
-            raise SettingError(f"[catalog] has no setting '{name}'{nearest(name, ['columns'])}")
+def _check_catalog(values: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    own = {name: value for name, value in values.items() if name != "columns"}
+    for name, value in own.items():
+        if name not in CATALOG:
+            raise SettingError(f"[catalog] has no setting '{name}'{nearest(name, ['columns', *CATALOG])}")
+        if value not in CATALOG[name]:
+            raise SettingError(f"[catalog] {name} must be one of {', '.join(CATALOG[name])}, got {value!r}")
     columns = values.get("columns", {})
     if not isinstance(columns, Mapping):
         raise SettingError(f'[catalog.columns] must be a section, as mag_V = "my V", got {columns!r}')
@@ -162,7 +176,7 @@ def _check_catalog(values: Mapping[str, Any]) -> dict[str, str]:
             )
         if not isinstance(column, str) and name != "epoch":
             raise SettingError(f"[catalog.columns] {name} must be a text, got {column!r}")
-    return {name: str(column) for name, column in columns.items()}
+    return {name: str(column) for name, column in columns.items()}, own
 
 
 def default_toml() -> str:

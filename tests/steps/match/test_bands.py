@@ -5,7 +5,12 @@ import pytest
 from astropy.table import Table
 
 from pogson.core.errors import SettingError
-from pogson.steps.match.bands import add_bands
+from pogson.io.relations import known_relations
+from pogson.steps.match import bands
+
+
+def add_bands(catalog, wanted, system="gaia", to=""):
+    return bands.add_bands(catalog, wanted, known_relations(), system=system, to=to)
 
 
 def catalog(**mags):
@@ -45,5 +50,47 @@ def test_the_error_holds_both_magnitudes_and_the_relation():
 
 
 def test_a_system_that_is_not_known_is_refused():
-    with pytest.raises(SettingError, match="system must be one of gaia, ps1, sdss, got 'apass'"):
+    with pytest.raises(SettingError, match="system must be one of gaia, johnson, ps1, sdss, got 'apass'"):
         add_bands(catalog(g=[1.0]), "V", system="apass")
+
+
+def test_a_star_without_an_error_gets_none():
+    table = catalog(g=[15.5, 15.6], r=[15.0, 15.0])
+    table["mag_g_err"], table["mag_r_err"] = [0.02, np.nan], [0.03, 0.03]
+    assert np.isfinite(add_bands(table, "V", system="ps1")["mag_V_err"]).tolist() == [True, False]
+
+
+def test_pan_starrs_becomes_sdss_only_where_that_is_asked_for():
+    ps1 = catalog(g=[15.5, 18.0], r=[15.0, 15.0])
+    assert list(add_bands(ps1, "g", system="ps1")["mag_g"]) == [15.5, 18.0]
+    sdss = add_bands(ps1, "g", system="ps1", to="sdss")
+    assert sdss["mag_g"][0] == pytest.approx(15.5 + 0.013 + 0.145 * 0.5 + 0.019 * 0.25)
+    # the magnitudes of another system are no stand-in where the relation does not hold
+    assert np.isnan(sdss["mag_g"][1])
+    assert sdss.meta["derived"] == "g from g and g-r (Tonry et al. 2012, ApJ, 750, 99)"
+
+
+@pytest.mark.parametrize("relation", known_relations(), ids=lambda r: f"{r.start}-{r.to}-{r.band}")
+def test_every_relation_is_complete_and_gives_sane_magnitudes(relation):
+    assert relation.low < relation.high and 0.003 < relation.scatter < 0.11 and relation.source
+    color = np.linspace(relation.low, relation.high, 50)
+    curve = np.polynomial.Polynomial(relation.terms)(color)
+    assert np.abs(curve).max() < 7.0 and np.abs(np.diff(curve)).max() < 1.0
+
+
+def test_relations_agree_where_two_ways_lead_to_the_same_band():
+    """A solar star: g-r = 0.44 of SDSS, so the g-r of Pan-STARRS follows; V by both must agree."""
+    color = np.linspace(0.1, 0.9, 9)  # g-r of Pan-STARRS
+    ps1 = catalog(g=15.0 + color, r=np.full(9, 15.0), i=15.0 - 0.4 * color)
+    sdss = add_bands(ps1, "gri", system="ps1", to="sdss")
+    for band, agree in (("B", 0.04), ("V", 0.02), ("R", 0.06), ("I", 0.06)):
+        one, two = add_bands(ps1, band, system="ps1"), add_bands(sdss, band, system="sdss")
+        assert np.abs(one[f"mag_{band}"] - two[f"mag_{band}"]).max() < agree, band
+
+
+def test_sdss_and_johnson_are_each_others_inverse():
+    color = np.linspace(0.1, 1.1, 9)
+    there = add_bands(catalog(g=15.0 + color, r=np.full(9, 15.0)), "BV", system="sdss")
+    two = Table({name: there[name] for name in ("mag_B", "mag_V", "mag_B_err", "mag_V_err")}, meta={})
+    back = add_bands(two, "gr", system="johnson")
+    assert np.abs(back["mag_g"] - 15.0 - color).max() < 0.03 and np.abs(back["mag_r"] - 15.0).max() < 0.03

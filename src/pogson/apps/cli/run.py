@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Go on while frames arrive in NIGHT, until Ctrl-C or an hour without one; report.html keeps up.",
 )
+@click.option(
+    "--online", is_flag=True, help="Fetch catalogues of the field that are not at hand. Default: no network."
+)
 @click.option("--overwrite", is_flag=True, help="Replace the products of an earlier run in --out.")
 @click.option("--quiet", is_flag=True, help="No progress; the summary is still printed.")
 @config_options
@@ -70,6 +73,7 @@ def command(
     target: str,
     brightest: int,
     follow: bool,
+    online: bool,
     overwrite: bool,
     quiet: bool,
     config: str | None,
@@ -113,6 +117,7 @@ def command(
             recipe=recipe,
             target=target,
             brightest=brightest,
+            online=online,
             overwrite=overwrite,
             progress=progress,
         )
