@@ -1,9 +1,12 @@
 """`pogson solve`: frames of the real sky are found, and the WCS that is written is right for others."""
 
+import re
+
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from scipy.spatial import cKDTree
 
 from pogson.io.fits import write_raw
 from pogson.io.tycho2 import tycho2_stars
@@ -108,3 +111,46 @@ def test_frames_that_cannot_be_solved_are_one_line_each(pogson, sky_frame, tmp_p
 def test_impossible_options_are_wrong_use(pogson, sky_frame, options, words):
     answer = pogson("solve", sky_frame[0], *options)
     assert answer.code == 2 and words in answer.line
+
+
+def test_regions_count_from_one_and_lie_on_the_stars_by_pixels_and_by_coordinates(
+    pogson, sky_frame, tmp_path
+):
+    path, xy, ra, dec = sky_frame
+    answer = pogson("solve", path, "--out", tmp_path, "--regions", "--copy")
+    assert answer.code == 0, answer.err
+    assert f"written   {tmp_path / 'sky_wcs.fits'}, {tmp_path / 'sky.reg'}" in answer.out
+    text = (tmp_path / "sky.reg").read_text()
+    circles = np.array([[float(v) for v in m] for m in re.findall(r"circle\(([\d.]+),([\d.]+),", text)])
+    crosses = np.array([[float(v) for v in m] for m in re.findall(r"point\(([\d.]+),(-?[\d.]+)\)", text)])
+    assert 20 < len(circles) <= len(crosses) and text.index("image") < text.index("icrs")
+    # DS9 draws both on pixels counted from 1
+    drawn = np.column_stack(WCS(fits.getheader(tmp_path / "sky_wcs.fits")).all_world2pix(crosses, 1).T)
+    away, star = cKDTree(drawn).query(circles)
+    assert np.median(away) < 0.3 and np.abs(np.median(circles - drawn[star], axis=0)).max() < 0.15
+    true = xy[cKDTree(xy + 1).query(circles)[1]] + 1
+    assert np.abs(np.median(circles - true, axis=0)).max() < 0.05
+
+
+def test_the_regions_of_a_trimmed_frame_are_those_of_the_file(pogson, sky_frame, tmp_path):
+    path, *_ = sky_frame
+    with fits.open(path) as units:
+        image, header = units[0].data, units[0].header
+        wide = np.full((NY + 7, NX + 20), 1000, np.uint16)
+        wide[7:, 20:] = image
+        header["BIASSEC"], header["TRIMSEC"] = f"[1:20,1:{NY + 7}]", f"[21:{NX + 20},8:{NY + 7}]"
+        header["DATASEC"] = header["TRIMSEC"]
+        fits.writeto(tmp_path / "wide.fits", wide, header)
+    assert pogson("solve", path, "--out", tmp_path, "--regions").code == 0
+    answer = pogson("solve", tmp_path / "wide.fits", "--out", tmp_path, "--regions")
+    assert answer.code == 0, answer.err
+    one, other = (first_circle(tmp_path / f"{name}.reg") for name in ("sky", "wide"))
+    assert np.allclose(other - one, [20, 7], atol=0.1)
+    crpix = [fits.getheader(tmp_path / f"{name}.wcs")["CRPIX*"].values() for name in ("sky", "wide")]
+    a, b = (np.array(list(v)) for v in crpix)
+    assert np.allclose(b - a, [20, 7], atol=0.2)
+
+
+def first_circle(path):
+    x, y = re.search(r"circle\(([\d.]+),([\d.]+),", path.read_text()).groups()
+    return np.array([float(x), float(y)])

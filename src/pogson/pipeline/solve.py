@@ -78,14 +78,13 @@ def solve_by(
     MatchError
         If nothing leads to a solution that can be told from accident.
     """
+    found = _as_the_header_says(stars, exposure, hints, catalog)
+    if found is not None:
+        return found
     cone: Cone = tycho2_stars
     if catalog is not None:
         epoch = 2000.0 + (exposure.jd_utc - 2451545.0) / 365.25
         cone = make_cone(magnitude_of(catalog, exposure.band), *move_to_epoch(catalog, epoch))
-    else:
-        found = _as_the_header_says(stars, exposure, hints)
-        if found is not None:
-            return found
     sky = tycho2_sky if catalog is None and (far or _soon(hints[-1], exposure)) else None
     for hint in hints[:-1]:
         try:
@@ -102,14 +101,27 @@ def _soon(hint: Hint, exposure: Exposure) -> bool:
     return not hint.place or max(exposure.shape) * hint.scale > _WIDE * 3600.0
 
 
-def _as_the_header_says(stars: Table, exposure: Exposure, hints: Sequence[Hint]) -> Solution | None:
-    """Near a WCS in the header a few stars are proof enough, which they are not anywhere else."""
-    if not exposure.cards or not hints[0].place or not isfinite(hints[0].scale):
+def _as_the_header_says(
+    stars: Table, exposure: Exposure, hints: Sequence[Hint], catalog: Table | None
+) -> Solution | None:
+    """Near a WCS in the header a few stars are proof enough, which they are not anywhere else.
+
+    A catalogue of the user may also cover half of the frame only, or be much deeper: patterns of its stars
+    are compared at the pointing, too.
+    """
+    first, last = hints[0], hints[-1]
+    if not first.place or not isfinite(first.scale):
         return None
-    half = np.hypot(*exposure.shape) / 2.0 * hints[0].scale / 3600.0
+    if catalog is not None:
+        start = replace(exposure, ra=last.ra, dec=last.dec, pixel_scale=last.scale)
+    elif exposure.cards:
+        start = replace(exposure, ra=nan, dec=nan)
+        half = np.hypot(*exposure.shape) / 2.0 * first.scale / 3600.0
+        catalog = read_tycho2(first.ra, first.dec, min(_MARGIN * half, 30.0))
+    else:
+        return None
     try:
-        near = read_tycho2(hints[0].ra, hints[0].dec, min(_MARGIN * half, 30.0))
-        return solve_field(stars, near, exposure=replace(exposure, ra=nan, dec=nan))[1]
+        return solve_field(stars, catalog, exposure=start)[1]
     except MatchError:
         return None
 

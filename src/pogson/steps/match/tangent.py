@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 _FOLDS = 5
+_FEW = 30  # stars: each is left out in turn
 
 
 def to_plane(ra: Values, dec: Values, ra0: float, dec0: float) -> Values:
@@ -53,7 +54,7 @@ class Plane:
     dec0: float
     terms: Values
     used: NDArray[np.bool_]
-    rms: float  # arcsec
+    rms: float  # of a star, arcsec: what the fit took off is given back
 
     @property
     def order(self) -> int:
@@ -114,7 +115,9 @@ def _sip(terms: Values, order: int, lowest: int) -> tuple[Values, Values]:
 def fit_plane(
     xy: Values, ra: Values, dec: Values, err: Values, *, centre: tuple[float, float], ra0: float, dec0: float
 ) -> Plane:
-    """Fit the plane to matched stars; an order up to 4 is kept where it predicts left-out stars better.
+    """Fit the plane to matched stars, by the order up to 4 that predicts left-out stars best.
+
+    Order 0 is a shift, a turn and a scale: few stars do not tell how the axes of a camera differ.
 
     Parameters
     ----------
@@ -139,9 +142,8 @@ def fit_plane(
     terms, residual = np.zeros((3, 2)), np.zeros_like(xy)
     for turn in range(6):
         plane = to_plane(ra, dec, ra0, dec0)
-        design = _design(xy - centre, order)
-        terms = _solve(design[used], plane[used], w[used])
-        residual = plane - design @ terms
+        terms = _fit((xy - centre)[used], plane[used], w[used], order)
+        residual = plane - _design(xy - centre, order) @ terms
         size = np.hypot(*residual.T)
         limit = 3.0 * max(1.48 * float(np.median(size[used])) / 1.18 * 1.2, 1e-7)
         if turn < 4:
@@ -151,17 +153,20 @@ def fit_plane(
         if turn == 2:
             order = _best_order((xy - centre)[used], plane[used], w[used])
         ra0, dec0 = from_plane(terms[0, 0], terms[0, 1], ra0, dec0)
-    rms = float(np.sqrt(np.mean(np.sum(residual[used] ** 2, 1)))) * 3600.0
+    # what the fit took from the residuals is given back
+    free = max(int(used.sum()) - _parameters(order), 0.5)
+    rms = float(np.sqrt(np.sum(residual[used] ** 2) / free)) * 3600.0
     return Plane(centre, ra0, dec0, terms, used, rms)
 
 
 def _best_order(d: Values, plane: Values, w: Values) -> int:
     """The order that predicts left-out stars best; one more must be worth 3 %."""
+    flat = 0 if _miss(d, plane, w, 0) < 1.03 * _miss(d, plane, w, 1) else 1
     quarter = 2 * (d[:, 0] > 0.0) + (d[:, 1] > 0.0)
     # a curve is not to be extrapolated: stars all around are asked for, more for higher orders
     around = int(np.bincount(quarter, minlength=4).min())
     if around < 10:
-        return 1
+        return flat
     best, miss = 1, _miss(d, plane, w, 1)
     for order, need in ((2, 10), (3, 20), (4, 40)):
         if around < need:
@@ -174,17 +179,44 @@ def _best_order(d: Values, plane: Values, w: Values) -> int:
 
 def _miss(d: Values, plane: Values, w: Values, order: int) -> float:
     """Squared distance by which left-out stars are missed."""
-    fold = np.arange(len(d)) % _FOLDS
+    folds = len(d) if len(d) < _FEW else _FOLDS
+    fold = np.arange(len(d)) % folds
     design = _design(d, order)
     total = 0.0
-    for k in range(_FOLDS):
-        terms = _solve(design[fold != k], plane[fold != k], w[fold != k])
+    for k in range(folds):
+        terms = _fit(d[fold != k], plane[fold != k], w[fold != k], order)
         total += float((w[fold == k] * ((plane[fold == k] - design[fold == k] @ terms) ** 2).sum(1)).sum())
     return total
 
 
+def _parameters(order: int) -> float:
+    """Free numbers of each coordinate."""
+    return 2.0 if order == 0 else len(powers(order))
+
+
+def _fit(d: Values, plane: Values, w: Values, order: int) -> Values:
+    """Terms of xi, eta; three rows of them where the order is 0."""
+    return _solve(_design(d, order), plane, w) if order else _similar(d, plane, w)
+
+
+def _similar(d: Values, plane: Values, w: Values) -> Values:
+    """Shift, turn, scale, in the hand that fits better."""
+    far = plane @ np.array([1, 1j])
+    best, least = np.zeros((3, 2)), np.inf
+    for hand in (1.0, -1.0):
+        z = d @ np.array([1, hand * 1j])
+        z0, far0 = np.average(z, weights=w), np.average(far, weights=w)
+        turn = np.sum(w * (far - far0) * (z - z0).conj()) / max(np.sum(w * np.abs(z - z0) ** 2), 1e-300)
+        shift = far0 - turn * z0
+        miss = float(np.sum(w * np.abs(far - shift - turn * z) ** 2))
+        if miss < least:
+            across = 1j * hand * turn
+            best, least = np.array([[v.real, v.imag] for v in (shift, turn, across)]), miss
+    return best
+
+
 def _design(d: Values, order: int) -> Values:
-    return np.column_stack([d[:, 0] ** p * d[:, 1] ** q for p, q in powers(order)])
+    return np.column_stack([d[:, 0] ** p * d[:, 1] ** q for p, q in powers(max(order, 1))])
 
 
 def _solve(design: Values, values: Values, w: Values) -> Values:
