@@ -2,12 +2,23 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from pogson.kernels.peaks import find_peaks, measure_peaks, nearest_of, neighbours, saturated_groups
+from pogson.kernels.peaks import find_peaks, measure_peaks, nearest_of, neighbours
+from pogson.kernels.saturated import saturated_groups
+
+
+def gaussian(half, sigma):
+    return np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2).astype(np.float32)
+
+
+def slow_height(data, profile):
+    """The sum over the square about each pixel; beyond the edges the image is zero."""
+    half, size = len(profile) // 2, len(profile)
+    kernel = np.outer(profile, profile).astype(float)
+    weights = (kernel - kernel.mean()) / ((kernel - kernel.mean()) ** 2).sum()
+    squares = np.lib.stride_tricks.sliding_window_view(np.pad(data.astype(float), half), (size, size))
+    return (squares * weights).sum(axis=(2, 3))
 
 
 def slow_peaks(image, floor, reach):
@@ -28,17 +39,37 @@ def slow_peaks(image, floor, reach):
     return found
 
 
-@settings(deadline=None, max_examples=60)
-@given(arrays(np.float32, (9, 40), elements=st.integers(-3, 6)), st.sampled_from([1.5, 2.0, 3.2]))
-def test_peaks_are_those_of_the_slow_twin(image, reach):
-    x, y = find_peaks(image, np.ones((1, 1), np.float32), 2.0, reach)
-    assert list(zip(x, y, strict=True)) == slow_peaks(image, 2.0, reach)
+def filtered_peaks(data, floor, reach, profile, sky=0.0):
+    mesh = np.full((1, 1), sky, np.float32)
+    mask = np.zeros(data.shape, np.uint16)
+    return find_peaks(data, mask, 1, mesh, profile, np.ones((1, 1), np.float32), floor, reach)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("shape", "half", "reach"), [((30, 40), 2, 1.5), ((9, 50), 4, 2.0), ((40, 7), 3, 3.2), ((3, 40), 6, 4.0)]
+)
+def test_peaks_are_those_of_the_slow_twin(seed, shape, half, reach):
+    data = np.random.default_rng(seed).normal(20, 5, shape).astype(np.float32)
+    profile = gaussian(half, 0.5 * half)
+    image = slow_height(data - 20, profile)
+    x, y, heights = filtered_peaks(data, 0.3, reach, profile, 20.0)
+    assert list(zip(x, y, strict=True)) == slow_peaks(image, 0.3, reach)
+    around = image[y[:, None] + [0, 0, 0, -1, 1], x[:, None] + [0, -1, 1, 0, 0]]
+    np.testing.assert_allclose(heights, around, atol=1e-3)
+
+
+def test_of_equal_pixels_the_first_one_is_the_peak():
+    data = np.zeros((20, 20), np.float32)
+    data[5, 8:10] = data[12:14, 6] = 100
+    x, y, _ = filtered_peaks(data, 10.0, 1.5, gaussian(2, 1.0))
+    assert list(zip(x, y, strict=True)) == [(8, 5), (6, 12)]
 
 
 def test_a_thousand_peaks_do_not_overflow_the_first_buffer():
     image = np.zeros((101, 101), np.float32)
     image[2::3, 2::3] = 1
-    assert len(find_peaks(image, np.ones((1, 1), np.float32), 0.5, 1.5)[0]) == 33 * 33
+    assert len(filtered_peaks(image, 0.1, 1.5, gaussian(2, 1.0))[0]) == 33 * 33
 
 
 def test_sums_about_a_peak_are_those_of_the_slow_twin():

@@ -11,7 +11,7 @@ from pogson.core.frame import Frame
 from pogson.kernels.profiles import add_gaussians
 from pogson.steps.detect.centroid import measure_centroids
 from pogson.steps.detect.find import detect_stars
-from pogson.steps.detect.peaks import filter_frame, peaks_above
+from pogson.steps.detect.peaks import peaks_above, search_frame
 from pogson.steps.detect.sky import estimate_sky
 
 photutils_detection = pytest.importorskip("photutils.detection")
@@ -55,7 +55,7 @@ def matched(from_x, from_y, to_x, to_y, within):
 
 def test_contrast_and_roundness_are_those_of_daofind(frame):
     sky = estimate_sky(frame)
-    peaks = peaks_above(frame, sky, filter_frame(frame, sky, FWHM), 5.0, FWHM)
+    peaks = peaks_above(frame, sky, 5.0, search_frame(frame, sky, 5.0, FWHM))
     theirs, finder = daofind(frame.data - sky.level, 40.0, FWHM)
     row, near = matched(theirs["x_centroid"], theirs["y_centroid"], peaks.x, peaks.y, 1.0)
     theirs, row = theirs[near], row[near]

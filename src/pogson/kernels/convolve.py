@@ -1,40 +1,29 @@
-"""The lowered Gaussian: the matched filter of DAOFIND, in one pass over the image."""
+"""The lowered Gaussian: the matched filter of DAOFIND, row by row, and at single places.
+
+On a square of n pixels the height of the Gaussian that fits best, on a free constant, is
+H = sum (G - mean G) d / (sum G^2 - (sum G)^2 / n), Stetson (1987, PASP 99, 191) eq. 2. G and the box of
+ones are separable, so that two passes of one-dimensional sums do it.
+"""
 
 import numpy as np
 from numba import njit
 
-from pogson.kernels.background import mesh_columns, mesh_row
-
 
 @njit(cache=True, nogil=True)
-def lowered_gaussian(data, mask, blank, sky, profile):
-    """Height of the Gaussian on a free constant that fits each pixel's surroundings best.
-
-    On a square of n pixels this is H = sum (G - mean G) d / (sum G^2 - (sum G)^2 / n), Stetson (1987,
-    PASP 99, 191) eq. 2. G and the box of ones are separable, so that two passes of
-    one-dimensional sums do it.
+def filter_weights(profile):
+    """Weights of the filter: `across` times `profile` for a pixel, less `lower`.
 
     Parameters
     ----------
-    data : float32 (ny, nx)
-        Image.
-    mask : uint16 (ny, nx)
-        Flag bits.
-    blank : int
-        Bits of the pixels to replace by the sky.
-    sky : float32 (n_rows, n_columns)
-        Mesh of the sky level.
     profile : float32 (2 h + 1,)
         One-dimensional Gaussian of height 1.
 
     Returns
     -------
-    float32 (ny, nx)
-        Height, in units of `data`; beyond the edges the image continues as sky.
+    across : float32 (2 h + 1,)
+    lower : float32
     """
-    ny, nx = data.shape
     size = len(profile)
-    half = size // 2
     total, square = 0.0, 0.0
     for k in range(size):
         total += profile[k]
@@ -44,37 +33,82 @@ def lowered_gaussian(data, mask, blank, sky, profile):
     across = np.empty(size, np.float32)
     for k in range(size):
         across[k] = profile[k] / norm
-    lower = np.float32(mean / norm)
+    return across, np.float32(mean / norm)
 
-    height = np.empty((ny, nx), np.float32)
-    level, drawn = np.empty(nx, np.float32), mesh_columns(sky, nx)
-    lines = np.zeros((size, nx + 2 * half), np.float32)  # the last rows, with sky on both sides
-    weighted, summed = np.empty(nx + 2 * half, np.float32), np.empty(nx + 2 * half, np.float32)
-    for y in range(ny + half):
-        if y < ny:
-            mesh_row(drawn, y, ny, level)
-            _fill(lines[y % size, half : half + nx], data[y], mask[y], np.uint16(blank), level)
-        else:
-            lines[y % size, :] = 0.0
-        row = y - half
-        if row < 0:
-            continue
-        _begin_column(lines[row % size], profile[half], weighted, summed)
-        for k in range(half):
-            # rows that lie before the first one are still zero
-            above, below = lines[(row - half + k) % size], lines[(row + half - k) % size]
-            _add_to_column(above, below, profile[k], weighted, summed)
-        _begin_row(weighted[half:], summed[half:], across[half], lower, height[row])
-        for k in range(half):
-            right = 2 * half - k
-            _add_to_row(
-                weighted[k:], weighted[right:], summed[k:], summed[right:], across[k], lower, height[row]
-            )
+
+@njit(cache=True, nogil=True)
+def heights_at(data, mask, blank, level, profile, x, y):
+    """The filtered image at some places.
+
+    Parameters
+    ----------
+    data : float32 (ny, nx)
+        Image.
+    mask : uint16 (ny, nx)
+        Flag bits.
+    blank : int
+        Bits of pixels that count as sky.
+    level : float64 (n,)
+        Sky under each place.
+    profile : float32 (2 h + 1,)
+        One-dimensional Gaussian of height 1.
+    x, y : int64 (n,)
+        Places; beyond the edges the image continues as sky.
+
+    Returns
+    -------
+    float64 (n,)
+    """
+    ny, nx = data.shape
+    across, lower = filter_weights(profile)
+    half = len(profile) // 2
+    height = np.zeros(len(x))
+    for s in range(len(x)):
+        for j in range(max(0, y[s] - half), min(ny, y[s] + half + 1)):
+            weighted, summed = 0.0, 0.0
+            for i in range(max(0, x[s] - half), min(nx, x[s] + half + 1)):
+                value = data[j, i] - level[s]
+                if (mask[j, i] & blank) == 0 and abs(value) < 1e30:
+                    weighted += profile[i - x[s] + half] * value
+                    summed += value
+            height[s] += across[j - y[s] + half] * weighted - lower * summed
     return height
 
 
 @njit(cache=True, nogil=True)
-def _fill(line, data, mask, blank, level):
+def filter_row(lines, row, profile, across, lower, weighted, summed, out):
+    """One row of the filtered image.
+
+    Parameters
+    ----------
+    lines : float32 (2 h + 1, nx + 2 h)
+        The rows about `row`, each at its number modulo 2 h + 1, with sky (zero) on both sides.
+    row : int
+        Its number.
+    profile : float32 (2 h + 1,)
+        As there.
+    across, lower : float32 (2 h + 1,), float32
+        From `filter_weights`.
+    weighted, summed : float32 (nx + 2 h,)
+        Working space.
+    out : float32 (nx,)
+        Written.
+    """
+    size = len(profile)
+    half = size // 2
+    _begin_column(lines[row % size], profile[half], weighted, summed)
+    for k in range(half):
+        # rows that lie before the first one are still zero
+        above, below = lines[(row - half + k) % size], lines[(row + half - k) % size]
+        _add_to_column(above, below, profile[k], weighted, summed)
+    _begin_row(weighted[half:], summed[half:], across[half], lower, out)
+    for k in range(half):
+        right = 2 * half - k
+        _add_to_row(weighted[k:], weighted[right:], summed[k:], summed[right:], across[k], lower, out)
+
+
+@njit(cache=True, nogil=True)
+def fill_row(line, data, mask, blank, level):
     """The signal above the sky; zero where a pixel is masked or not finite. No branches: it runs in lanes."""
     zero, most = np.float32(0.0), np.float32(1e30)
     for x in range(len(line)):

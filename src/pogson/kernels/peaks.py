@@ -1,4 +1,4 @@
-"""Peaks of a filtered image, groups of saturated pixels, and neighbours."""
+"""Peaks of the filtered image, what lies about them, and their neighbours."""
 
 import math
 
@@ -6,54 +6,93 @@ import numpy as np
 from numba import njit
 
 from pogson.kernels.background import mesh_columns, mesh_row
+from pogson.kernels.convolve import fill_row, filter_row, filter_weights
 
 WORD = 8  # marks that are looked at together
 
 
 @njit(cache=True, nogil=True)
-def find_peaks(height, noise, factor, reach):
-    """Pixels above ``factor * noise`` that no pixel within `reach` exceeds.
+def find_peaks(data, mask, blank, sky, profile, noise, factor, reach):
+    """Places where the filtered image is above ``factor * noise`` and higher than all within `reach`.
+
+    The image is filtered row by row, and only the rows that are looked at are kept.
 
     Parameters
     ----------
-    height : float32 (ny, nx)
-        Filtered image.
-    noise : float32 (n_rows, n_columns)
-        Mesh of the noise of one pixel of the unfiltered image.
+    data : float32 (ny, nx)
+        Image.
+    mask : uint16 (ny, nx)
+        Flag bits.
+    blank : int
+        Bits of the pixels to replace by the sky.
+    sky, noise : float32 (n_rows, n_columns)
+        Meshes of the sky level, and of the noise of one pixel.
+    profile : float32 (2 h + 1,)
+        One-dimensional Gaussian of height 1; beyond the edges the image continues as sky.
     factor : float
         Threshold in units of `noise`.
     reach : float
-        Radius of the neighbourhood, pixels.
+        Radius of the neighbourhood, pixels, at least 1.
 
     Returns
     -------
     x, y : int64 (n,)
         In rising order of y, then x. Of equal pixels the first one counts; the outermost rows
         and columns are not searched.
+    heights : float32 (n, 5)
+        The filtered image there, and to the left, right, before and after.
     """
-    ny, nx = height.shape
-    xs, ys = np.empty(256, np.int64), np.empty(256, np.int64)
-    n = 0
-    floor, drawn = np.empty(nx, np.float32), mesh_columns(noise, nx)
+    ny, nx = data.shape
+    size, whole = len(profile), int(reach)
+    half = size // 2
+    across, lower = filter_weights(profile)
+    lines = np.zeros((size, nx + 2 * half), np.float32)
+    weighted, summed = np.empty(nx + 2 * half, np.float32), np.empty(nx + 2 * half, np.float32)
+    height = np.empty((2 * whole + 1, nx), np.float32)  # the last rows of the filtered image
+    level, skies = np.empty(nx, np.float32), mesh_columns(sky, nx)
+    floor, floors = np.empty(nx, np.float32), mesh_columns(noise, nx)
     least = np.float32(math.inf)
     for r in range(noise.shape[0]):
         for c in range(noise.shape[1]):
             least = min(least, np.float32(0.5) * noise[r, c])
     marks, columns = np.zeros((nx // WORD + 1) * WORD, np.uint8), np.empty(nx, np.int64)
-    for y in range(1, ny - 1):
-        mesh_row(drawn, y, ny, floor)
-        row = height[y]
+    xs, ys, around = np.empty(256, np.int64), np.empty(256, np.int64), np.empty(5 * 256, np.float32)
+    n = 0
+    for last in range(ny + half + whole):
+        if last < ny:
+            mesh_row(skies, last, ny, level)
+            fill_row(lines[last % size, half : half + nx], data[last], mask[last], np.uint16(blank), level)
+        else:
+            lines[last % size, :] = 0.0
+        row = last - half
+        if 0 <= row < ny:
+            filter_row(lines, row, profile, across, lower, weighted, summed, height[row % len(height)])
+        y = row - whole
+        if not 1 <= y < ny - 1:
+            continue
+        here = height[y % len(height)]
+        before, after = height[(y - 1) % len(height)], height[(y + 1) % len(height)]
+        mesh_row(floors, y, ny, floor)
         _mark(
-            row[1:-1], row[:-2], row[2:], height[y - 1, 1:-1], height[y + 1, 1:-1], floor[1:-1], least,
+            here[1:-1], here[:-2], here[2:], before[1:-1], after[1:-1], floor[1:-1], least,
             np.float32(factor), marks[1:],
         )  # fmt: skip
         for k in range(_marked(marks, columns)):
-            if _is_highest(height, y, columns[k], reach):
+            x = columns[k]
+            if _is_highest(height, y, x, ny, reach):
                 if n == len(xs):
-                    xs, ys = _longer(xs), _longer(ys)
-                xs[n], ys[n] = columns[k], y
+                    xs, ys, around = longer(xs), longer(ys), longer(around)
+                xs[n], ys[n] = x, y
+                mine = around[5 * n :]
+                mine[0], mine[1], mine[2], mine[3], mine[4] = (
+                    here[x],
+                    here[x - 1],
+                    here[x + 1],
+                    before[x],
+                    after[x],
+                )
                 n += 1
-    return xs[:n], ys[:n]
+    return xs[:n], ys[:n], around[: 5 * n].reshape(n, 5)
 
 
 @njit(cache=True, nogil=True)
@@ -83,7 +122,8 @@ def _mark(row, left, right, before, after, floor, least, factor, marks):
 
 
 @njit(cache=True, nogil=True)
-def _longer(values):
+def longer(values):
+    """A copy with room for twice as many values."""
     longer = np.empty(2 * len(values), values.dtype)
     for i in range(len(values)):  # a slice assignment would take seconds to compile
         longer[i] = values[i]
@@ -91,15 +131,17 @@ def _longer(values):
 
 
 @njit(cache=True, nogil=True)
-def _is_highest(image, y, x, reach):
-    ny, nx = image.shape
-    value = image[y, x]
+def _is_highest(height, y, x, ny, reach):
+    """Whether no pixel within `reach` is higher; row `y` is at `y` modulo the length of `height`."""
+    nx = height.shape[1]
+    value = height[y % len(height), x]
     whole = int(reach)
     for j in range(max(0, y - whole), min(ny, y + whole + 1)):
+        row = height[j % len(height)]
         for i in range(max(0, x - whole), min(nx, x + whole + 1)):
             if (i - x) ** 2 + (j - y) ** 2 > reach * reach:
                 continue
-            other = image[j, i]
+            other = row[i]
             if other > value or (other == value and (j < y or (j == y and i < x))):
                 return False
     return True
@@ -223,106 +265,3 @@ def nearest_of(x, y, other_x, other_y, reach):
             if apart2 < least:
                 least, nearest[i] = apart2, j
     return nearest
-
-
-GAP = 2  # saturated pixels this far apart are one group
-LONGEST = 64  # a run of saturated pixels is not followed further
-
-
-@njit(cache=True, nogil=True)
-def saturated_groups(data, mask, bits):
-    """Groups of saturated pixels, each with the place where it is widest.
-
-    A star that bleeds is widest at the star: its place is the mean of the pixels where the shorter of the
-    runs of saturated pixels, along x and along y, is at least half as long as the longest of these.
-
-    Parameters
-    ----------
-    data : float32 (ny, nx)
-        Image.
-    mask : uint16 (ny, nx)
-        Flag bits.
-    bits : int
-        Bits that mark a saturated pixel.
-
-    Returns
-    -------
-    float64 (n, 7)
-        x, y, number of pixels, largest of the shorter runs, highest pixel,
-        sum of the pixels, mean of the pixels that touch the group.
-    """
-    ny, nx = mask.shape
-    groups = np.empty((16, 7))
-    n = 0
-    done = np.zeros((0, 0), np.bool_)
-    xs, ys = np.empty(64, np.int64), np.empty(64, np.int64)
-    for y in range(ny):
-        if not _any_bits(mask[y], bits):
-            continue
-        if done.shape[0] == 0:
-            done = np.zeros((ny, nx), np.bool_)
-        for x in range(nx):
-            if (mask[y, x] & bits) == 0 or done[y, x]:
-                continue
-            done[y, x] = True
-            xs[0], ys[0], size, head = x, y, 1, 0
-            while head < size:
-                for j in range(max(0, ys[head] - GAP), min(ny, ys[head] + GAP + 1)):
-                    for i in range(max(0, xs[head] - GAP), min(nx, xs[head] + GAP + 1)):
-                        if mask[j, i] & bits and not done[j, i]:
-                            done[j, i] = True
-                            if size == len(xs):
-                                xs, ys = _longer(xs), _longer(ys)
-                            xs[size], ys[size] = i, j
-                            size += 1
-                head += 1
-            if n == len(groups):
-                groups = _longer(groups.reshape(-1)).reshape(-1, 7)
-            _describe_group(data, mask, bits, xs[:size], ys[:size], groups[n])
-            n += 1
-    return groups[:n]
-
-
-@njit(cache=True, nogil=True)
-def _any_bits(row, bits):
-    count = np.int32(0)
-    for i in range(len(row)):
-        count += np.int32((row[i] & bits) != 0)
-    return count > 0
-
-
-@njit(cache=True, nogil=True)
-def _describe_group(data, mask, bits, xs, ys, row):
-    ny, nx = mask.shape
-    top, total, border, touching = -math.inf, 0.0, 0.0, 0
-    runs = np.empty(len(xs), np.int64)
-    for k in range(len(xs)):
-        x, y = xs[k], ys[k]
-        left, right, down, up = x, x, y, y
-        while left > 0 and mask[y, left - 1] & bits and x - left < LONGEST:
-            left -= 1
-        while right < nx - 1 and mask[y, right + 1] & bits and right - x < LONGEST:
-            right += 1
-        while down > 0 and mask[down - 1, x] & bits and y - down < LONGEST:
-            down -= 1
-        while up < ny - 1 and mask[up + 1, x] & bits and up - y < LONGEST:
-            up += 1
-        runs[k] = min(right - left, up - down) + 1
-        if math.isfinite(data[y, x]):
-            top = max(top, data[y, x])
-            total += data[y, x]
-        for j, i in ((y, x - 1), (y, x + 1), (y - 1, x), (y + 1, x)):
-            if 0 <= j < ny and 0 <= i < nx and (mask[j, i] & bits) == 0 and math.isfinite(data[j, i]):
-                border += data[j, i]
-                touching += 1
-    core, wide, wx, wy = 0, 0, 0, 0
-    for k in range(len(xs)):
-        core = max(core, runs[k])
-    for k in range(len(xs)):
-        if 2 * runs[k] >= core:
-            wide += 1
-            wx += xs[k]
-            wy += ys[k]
-    row[0], row[1], row[2], row[3] = wx / wide, wy / wide, len(xs), core
-    row[4], row[5] = top, total
-    row[6] = border / touching if touching > 0 else math.nan

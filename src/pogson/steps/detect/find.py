@@ -14,19 +14,21 @@ from numpy.typing import NDArray
 from pogson.core.columns import STARS
 from pogson.core.errors import SettingError
 from pogson.core.flags import Pixel, Star
-from pogson.core.frame import Frame, Image
+from pogson.core.frame import Frame
 from pogson.core.units import Pixels, Sigma
 from pogson.kernels.background import paint_discs
 from pogson.kernels.peaks import neighbours
 from pogson.steps.detect.centroid import FWHM_TO_SIGMA, SAMPLED, measure_centroids, remove_pixel_bias
 from pogson.steps.detect.peaks import (
     NARROW,
+    Found,
     Peaks,
-    filter_frame,
     flux_per_height,
     join_peaks,
     off_limits,
     peaks_above,
+    search_again,
+    search_frame,
 )
 from pogson.steps.detect.saturated import FULL, beside_saturation, saturated_stars
 from pogson.steps.detect.shape import LEAST_SNR, fit_psf, measure_shapes, stretch_of
@@ -109,13 +111,14 @@ def detect_stars(
         raise SettingError(f"fwhm = {fwhm:g} px must be above 0.5, or nan to measure it on the frame")
     parts = [_read_part(text) for text in left_out]
     sky = _with_noise(frame, estimate_sky(frame, box=box))
-    peaks, height, width, measured = _search(frame, sky, threshold, fwhm)
+    found, peaks, width, measured = _search(frame, sky, threshold, fwhm)
     covered = star_pixels(frame.shape, peaks, measured)
     if np.count_nonzero(covered) > CROWDED * covered.size:
         sky = _with_noise(frame, estimate_sky(frame, box=box, star_mask=covered))
-        sharp = filter_frame(frame, sky, width, NARROW)
-        peaks = peaks_above(frame, sky, height, threshold, width, sharp)
-    peaks, rejected = _select(frame, sky, height, peaks, width, sharpness, roundness, parts)
+        found = search_again(frame, sky, threshold, found)
+        fine = search_frame(frame, sky, threshold, width, NARROW, 1.0)
+        peaks = peaks_above(frame, sky, threshold, found, fine)
+    peaks, rejected = _select(frame, sky, peaks, width, sharpness, roundness, parts)
     # the order of the image's rows is kept up to the table: neighbours in memory are read together
     peaks = peaks[np.sort(np.argsort(-peaks.summit, kind="stable")[: brightest or None])]
     stars = _measure(frame, peaks, width, measured)
@@ -146,16 +149,16 @@ def _with_noise(frame: Frame, sky: Sky) -> Sky:
     return replace(sky, noise_mesh=np.where(silent, expected, sky.noise_mesh).astype(np.float32))
 
 
-def _search(frame: Frame, sky: Sky, threshold: float, fwhm: float) -> tuple[Peaks, Image, float, float]:
-    """Peaks, the filtered image, the filter's width and the stars' width."""
+def _search(frame: Frame, sky: Sky, threshold: float, fwhm: float) -> tuple[Found, Peaks, float, float]:
+    """What the filter found, the peaks, the filter's width and the stars' width."""
     if isfinite(fwhm):
-        height = filter_frame(frame, sky, fwhm)
-        return peaks_above(frame, sky, height, threshold, fwhm), height, fwhm, fwhm
+        found = search_frame(frame, sky, threshold, fwhm)
+        return found, peaks_above(frame, sky, threshold, found), fwhm, fwhm
     for start in (*STARTS, STARTS[0]):
         width = start
         for _ in range(ROUNDS):
-            height = filter_frame(frame, sky, width)
-            peaks = peaks_above(frame, sky, height, threshold, width)
+            found = search_frame(frame, sky, threshold, width)
+            peaks = peaks_above(frame, sky, threshold, found)
             measured = _typical_width(frame, peaks, width)
             if measured > WIDEST:
                 measured = nan
@@ -163,8 +166,8 @@ def _search(frame: Frame, sky: Sky, threshold: float, fwhm: float) -> tuple[Peak
                 break
             width = measured
         if isfinite(measured):
-            return peaks, height, width, measured
-    return peaks, height, width, width
+            return found, peaks, width, measured
+    return found, peaks, width, width
 
 
 def star_pixels(shape: tuple[int, int], peaks: Peaks, fwhm: float) -> NDArray[np.bool_]:
@@ -194,7 +197,6 @@ def _typical_width(frame: Frame, peaks: Peaks, width: float) -> float:
 def _select(
     frame: Frame,
     sky: Sky,
-    filtered: Image,
     peaks: Peaks,
     fwhm: float,
     sharpness: tuple[float, float],
@@ -202,7 +204,7 @@ def _select(
     parts: list[tuple[int, int, int, int]],
 ) -> tuple[Peaks, dict[str, int]]:
     """Peaks that are stars, saturated ones among them; and how many were rejected why."""
-    groups, n_hot = saturated_stars(frame, sky, filtered, fwhm)
+    groups, n_hot = saturated_stars(frame, sky, fwhm)
     wings = beside_saturation(frame, peaks, fwhm)
     off_sharp, off_round = off_limits(peaks, fwhm, sharpness, roundness)
     rejected = {

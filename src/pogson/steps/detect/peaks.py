@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pogson.core.frame import Frame, Image
-from pogson.kernels.convolve import lowered_gaussian
+from pogson.kernels.convolve import heights_at
 from pogson.kernels.peaks import find_peaks, measure_peaks, nearest_of
 from pogson.steps.detect.centroid import BLANK, FWHM_TO_SIGMA
 from pogson.steps.detect.sky import Sky
@@ -22,6 +22,7 @@ SUPPORT = 1.3  # FWHM: half width of the filter; wider costs crowded stars, narr
 NARROW = 0.64  # FWHM: half width of the filter, as DAOFIND has it, that resolves close stars
 BESIDE = 1.1  # FWHM: a peak of the wide filter is the same star as one of the narrow filter this near
 REACH = 0.6  # FWHM: radius in which a peak must be the highest
+LOWER = 0.8  # of the noise of a first look: the peaks down to there serve a second look as well
 MARGIN = 3.0  # errors of its own sharpness or roundness by which a star may miss the limits
 
 
@@ -67,9 +68,46 @@ def join_peaks(one: Peaks, other: Peaks) -> Peaks:
     )
 
 
-def filter_frame(frame: Frame, sky: Sky, width: float, support: float = SUPPORT) -> Image:
-    """Height of the Gaussian of FWHM `width` that fits each pixel's surroundings best."""
-    return lowered_gaussian(frame.data, frame.mask, BLANK, sky.level_mesh, filter_profile(width, support))
+@dataclass(frozen=True)
+class Found:
+    """Peaks of the filtered image, in rising order of y: places, and the heights (n, 5) there and beside.
+
+    All are there that rise above `floor`, of which float32 (n_rows, n_columns) is the mesh.
+    """
+
+    column: Places
+    row: Places
+    around: Image
+    width: float  # of the filter
+    support: float
+    floor: Image
+
+
+def search_frame(
+    frame: Frame, sky: Sky, threshold: float, width: float, support: float = SUPPORT, share: float = LOWER
+) -> Found:
+    """Peaks of the frame seen through a filter for stars of FWHM `width`, above a share of the threshold."""
+    factor = share * threshold * noise_gain(width, support)
+    found = find_peaks(
+        frame.data, frame.mask, BLANK, sky.level_mesh, filter_profile(width, support), sky.noise_mesh,
+        factor, max(1.5, REACH * width),
+    )  # fmt: skip
+    return Found(*found, width, support, factor * sky.noise_mesh)
+
+
+def search_again(frame: Frame, sky: Sky, threshold: float, found: Found) -> Found:
+    """The same peaks, if none is missing now that the sky is known better."""
+    floor = threshold * noise_gain(found.width, found.support) * sky.noise_mesh
+    return found if np.all(floor >= found.floor) else search_frame(frame, sky, threshold, found.width)
+
+
+def heights_of(
+    frame: Frame, sky: Sky, column: Places, row: Places, width: float, support: float = SUPPORT
+) -> Values:
+    """Height of the Gaussian of FWHM `width` that fits the surroundings of some pixels best."""
+    level = sky.level_at(column.astype(float), row.astype(float))
+    profile = filter_profile(width, support)
+    return heights_at(frame.data, frame.mask, BLANK, level, profile, column, row)
 
 
 def filter_profile(fwhm: float, support: float = SUPPORT) -> NDArray[np.float32]:
@@ -85,54 +123,68 @@ def noise_gain(fwhm: float, support: float = SUPPORT) -> float:
     return float(1.0 / np.sqrt((profile**2).sum() ** 2 - profile.sum() ** 4 / profile.size**2))
 
 
-def peaks_above(
-    frame: Frame, sky: Sky, height: Image, threshold: float, fwhm: float, sharp: Image | None = None
-) -> Peaks:
+def peaks_above(frame: Frame, sky: Sky, threshold: float, found: Found, fine: Found | None = None) -> Peaks:
     """Peaks of the filtered image above `threshold` times its noise, with all that is measured there.
 
-    `sharp` is the image seen through the narrow filter: where that resolves what the wide one blends,
-    its peaks count.
+    `fine` are those of the narrow filter: where that resolves what the wide one blends, they count.
     """
-    gain, reach = noise_gain(fwhm), max(1.5, REACH * fwhm)
-    column, row = find_peaks(height, sky.noise_mesh, threshold * gain, reach)
-    if sharp is not None:
-        fine = find_peaks(sharp, sky.noise_mesh, threshold * noise_gain(fwhm, NARROW), reach)
-        column, row = _merge((column, row), fine, BESIDE * fwhm)
+    width = found.width
+    column, row, around = _rising(sky, threshold, found)
+    narrow = None
+    if fine is not None:
+        column, row, around, narrow = _resolve(
+            frame, sky, (column, row, around), _rising(sky, threshold, fine), width
+        )
     x, y = column.astype(float), row.astype(float)
-    noise = sky.noise_at(x, y)
-    peak = height[row, column].astype(float)
-    snr = peak / (gain * noise)
-    if sharp is not None:
+    noise, level = sky.noise_at(x, y), sky.level_at(x, y)
+    peak, left, right, before, after = np.ascontiguousarray(around.T, float)
+    snr = peak / (noise_gain(width) * noise)
+    dx, rise_x = _parabola(peak, left, right)
+    dy, rise_y = _parabola(peak, before, after)
+    if narrow is not None:
         # a faint star in the trough that the wide filter digs around a bright one
-        narrow = sharp[row, column].astype(float)
-        peak, snr = np.maximum(peak, narrow), np.maximum(snr, narrow / (noise_gain(fwhm, NARROW) * noise))
-    dx, rise_x = _parabola(height, row, column, 0, 1)
-    dy, rise_y = _parabola(height, row, column, 1, 0)
-    summit = peak + rise_x + rise_y
-    level = sky.level_at(x, y)
+        peak, snr = np.maximum(peak, narrow), np.maximum(snr, narrow / (noise_gain(width, NARROW) * noise))
     top, (contrast, hx, hy), bits = measure_peaks(
-        frame.data, frame.mask, BLANK, level, column, row, _daofind_stamps(fwhm), max(1.5, fwhm)
+        frame.data, frame.mask, BLANK, level, column, row, _daofind_stamps(width), max(1.5, width)
     )
-    return Peaks(x, y, dx, dy, peak, summit, snr, noise, level, top, contrast, hx, hy, bits, np.zeros(len(x)))
+    return Peaks(
+        x, y, dx, dy, peak, peak + rise_x + rise_y, snr, noise, level, top, contrast, hx, hy, bits,
+        np.zeros(len(x)),
+    )  # fmt: skip
 
 
-def _merge(wide: tuple[Places, Places], fine: tuple[Places, Places], reach: float) -> tuple[Places, Places]:
-    """The wide peaks, but where several fine ones lie within `reach` of one, or none does, the fine ones."""
-    if len(fine[0]) == 0 or len(wide[0]) == 0:
-        return wide if len(fine[0]) == 0 else fine
-    nearest = nearest_of(*fine, *wide, reach)
-    inside = nearest >= 0
-    count = np.bincount(nearest[inside], minlength=len(wide[0]))
-    fine_counts = ~inside | (count[nearest] > 1)
-    column, row = (np.concatenate([f[fine_counts], w[count < 2]]) for f, w in zip(fine, wide, strict=True))
-    order = np.lexsort((column, row))
-    return column[order], row[order]
+def _rising(sky: Sky, threshold: float, found: Found) -> tuple[Places, Places, Image]:
+    """The peaks above `threshold` times the noise."""
+    noise = sky.noise_at(found.column.astype(float), found.row.astype(float))
+    above = found.around[:, 0] > threshold * noise_gain(found.width, found.support) * noise
+    return found.column[above], found.row[above], found.around[above]
 
 
-def _parabola(height: Image, row: Places, column: Places, down: int, right: int) -> tuple[Values, Values]:
+def _resolve(
+    frame: Frame,
+    sky: Sky,
+    wide: tuple[Places, Places, Image],
+    fine: tuple[Places, Places, Image],
+    width: float,
+) -> tuple[Places, Places, Image, Values]:
+    """The wide peaks, but where several fine ones lie beside one, or none does, the fine ones.
+
+    Returns their places, and their heights by the wide and by the narrow filter.
+    """
+    nearest = nearest_of(*fine[:2], *wide[:2], BESIDE * width)
+    count = np.bincount(nearest[nearest >= 0], minlength=len(wide[0]) + 1)
+    new, old = (nearest < 0) | (count[nearest] > 1), count[:-1] < 2
+    column, row = (np.concatenate([f[new], w[old]]) for f, w in zip(fine[:2], wide[:2], strict=True))
+    across, down = column[: new.sum(), None] + [0, -1, 1, 0, 0], row[: new.sum(), None] + [0, 0, 0, -1, 1]
+    beside = heights_of(frame, sky, across.ravel(), down.ravel(), width).reshape(-1, 5)
+    narrow = heights_of(frame, sky, wide[0][old], wide[1][old], width, NARROW)
+    order = np.argsort(row * frame.shape[1] + column, kind="stable")
+    around = np.concatenate([beside, wide[2][old]])
+    return column[order], row[order], around[order], np.concatenate([fine[2][new, 0], narrow])[order]
+
+
+def _parabola(middle: Values, before: Values, after: Values) -> tuple[Values, Values]:
     """Where the top of a parabola through a peak and its two neighbours lies, and how far above the peak."""
-    middle = height[row, column].astype(float)
-    before, after = height[row - down, column - right], height[row + down, column + right]
     bend = 2 * middle - before - after
     is_peak = (middle > 0) & (middle >= np.maximum(before, after)) & (bend > 0)
     shift = np.where(is_peak, (after - before) / (2 * np.where(is_peak, bend, 1.0)), 0.0)

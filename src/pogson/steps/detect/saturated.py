@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pogson.core.flags import Pixel
-from pogson.core.frame import Frame, Image
-from pogson.kernels.peaks import saturated_groups
-from pogson.steps.detect.peaks import Peaks, flux_per_height, noise_gain
+from pogson.core.frame import Frame
+from pogson.kernels.saturated import saturated_groups
+from pogson.steps.detect.peaks import Peaks, flux_per_height, heights_of, noise_gain
 from pogson.steps.detect.sky import Sky
 
 FULL = int(Pixel.SATURATED | Pixel.BLEED)
 
 
-def saturated_stars(frame: Frame, sky: Sky, filtered: Image, fwhm: float) -> tuple[Peaks, int]:
+def saturated_stars(frame: Frame, sky: Sky, fwhm: float) -> tuple[Peaks, int]:
     """Saturated stars, and the number of saturated groups that are none.
 
     A group three pixels wide is a star; a narrower one must have wings: the pixels that touch it
@@ -27,7 +27,7 @@ def saturated_stars(frame: Frame, sky: Sky, filtered: Image, fwhm: float) -> tup
     level, noise = sky.level_at(x, y), sky.noise_at(x, y)
     star = ((core >= 3) | (border - level > 0.1 * (top - level))) & np.isfinite(level)
     # a small plateau still fills the filter; of a wide one the saturated pixels tell more
-    own = filtered[np.rint(y).astype(int), np.rint(x).astype(int)]
+    own = heights_of(frame, sky, np.rint(x).astype(np.int64), np.rint(y).astype(np.int64), fwhm)
     height = np.maximum.reduce([own, (total - area * level) / flux_per_height(fwhm, fwhm), 1e-3 * noise])
     unknown = np.full(len(x), nan)
     zero = np.zeros(len(x))
