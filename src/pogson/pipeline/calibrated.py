@@ -87,8 +87,11 @@ def calibrate_magnitudes(
     """Judge the frames, fit zero points where a catalogue helps, and average the stars."""
     measured = [m for m in reduced.lights if m.photometry is not None]
     tables = [_with_facts(m) for m in measured]
-    relative = measure_transparency(tables) if tables else Table()
-    transparency = _transparency(reduced.lights, measured, relative, settings)
+    relative = measure_transparency(tables, fit=_well_shaped(reduced.lights, settings)) if tables else Table()
+    transparency = {
+        m.detected.exposure.path: (float(row["transparency"]), float(row["transparency_err"]))
+        for m, row in zip(measured, relative, strict=True)
+    }
     coverage = measure_coverages(tables, relative) if tables else {}
     verdicts = judge_frames(_metrics(reduced.lights, transparency, coverage), **settings.of("judge"))
     accepted = frozenset(
@@ -120,24 +123,10 @@ def calibrate_magnitudes(
     )
 
 
-def _transparency(
-    lights: Sequence[Measured], measured: Sequence[Measured], relative: Table, settings: Settings
-) -> dict[str, tuple[float, float]]:
-    """Transparency of each frame, and its error; 1 is the best frame of the band that is fit to be used."""
-    unscaled = {
-        m.detected.exposure.path: (float(row["transparency"]), float(row["transparency_err"]))
-        for m, row in zip(measured, relative, strict=True)
-    }
-    # a trailed frame loses light from its apertures, and gets too much of it put back
+def _well_shaped(lights: Sequence[Measured], settings: Settings) -> list[bool]:
+    """Measured frames that nothing is to be said against before their light is compared."""
     shapes = judge_frames(_metrics(lights, {}, {}), **settings.of("judge"))
-    best: dict[str, float] = {}
-    for light, verdict in zip(lights, shapes, strict=True):
-        exposure = light.detected.exposure
-        value = unscaled.get(exposure.path, (nan, nan))[0]
-        if verdict.accepted and value > best.get(exposure.band, 0.0):
-            best[exposure.band] = value
-    scale = {m.detected.exposure.path: best.get(m.detected.exposure.band, 1.0) for m in measured}
-    return {path: (value / scale[path], err / scale[path]) for path, (value, err) in unscaled.items()}
+    return [v.accepted for m, v in zip(lights, shapes, strict=True) if m.photometry is not None]
 
 
 def fill_corrections(lights: Sequence[Measured]) -> tuple[Measured, ...]:

@@ -160,6 +160,7 @@ def study_target(
         rivals=known,
         most=settings.of("detrend").get("most", 3),
         exptime=exptime,
+        red_noise=_red_noise(series),
     )
     _add_columns(curve, series, event, star)
     results = _results(event, curve, wishes, settings.of("target"))
@@ -181,6 +182,19 @@ def _zero_point(series: Series, stars: Table) -> float:
     ]
     known = [value for value in away if isfinite(value)]
     return float(np.median(known)) if known else nan
+
+
+def _red_noise(series: Series) -> float:
+    """How red the noise of the night is over the length of an event, by the comparison stars.
+
+    The residuals of the target say too little: the shape that was fitted to them has taken up a part.
+    """
+    from pogson.steps.timeseries.noise import red_noise_factor
+
+    mag = series.ensemble.mag[series.ensemble.weight > 0.0]
+    n = mag.shape[1]
+    beta = red_noise_factor(mag, shortest=max(4, n // 12), longest=n // 6)
+    return float(np.median(known)) if len(known := beta[np.isfinite(beta)]) else 1.0
 
 
 def _time_by_target(curve: Table, series: Series, star: int, exposure: Exposure) -> None:

@@ -106,6 +106,26 @@ def test_clouds_show_in_the_transparency():
     assert np.max(np.abs(pull[found["transparency_err"] > 0])) < 4.5
 
 
+def test_a_trailed_or_blurred_frame_is_never_the_scale():
+    """Apertures that lose a fifth of the light, and a correction that puts back too much of it."""
+    night = Night(frames=5, bands="g")
+    shapes = [True, False, True, True, True]
+    table = night.photometry[1]
+    for name in ("flux", "flux_err"):
+        table[name] *= 1.17
+    alone = measure_transparency(night.photometry)
+    found = measure_transparency(night.photometry, fit=shapes)
+    fine = np.array(shapes)
+    assert alone["transparency"][1] == 1.0
+    assert np.max(alone["transparency"][fine]) < 0.95
+    assert np.max(found["transparency"][fine]) == 1.0
+    assert found["transparency"][1] > 1.05
+    assert found["transparency_err"][1] > 0
+    assert found["offset"][fine].max() == 0.0
+    none = measure_transparency(night.photometry, fit=[False] * 5)
+    np.testing.assert_array_equal(none["transparency"], alone["transparency"])
+
+
 def test_one_frame_without_an_aperture_correction_looks_no_cloudier():
     night = Night(frames=3, bands="g")
     truth = 10 ** (0.4 * (np.array(night.zeros) - max(night.zeros)))

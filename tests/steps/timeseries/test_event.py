@@ -5,6 +5,7 @@ import pytest
 
 from pogson.core.errors import SettingError
 from pogson.steps.timeseries.event import find_event, find_spikes
+from pogson.steps.timeseries.noise import red_noise_factor
 from pogson.steps.timeseries.transit import Transit
 
 TRUTH = Transit(2460473.52, 0.13, 0.2, 0.105, 2.5, 0.35, 0.25)
@@ -48,6 +49,38 @@ def test_an_eclipse_is_a_minimum_and_no_planet():
 def test_a_constant_star_has_neither():
     assert [find_event(*night(seed)).kind for seed in range(20)] == ["none"] * 20
     assert "better than a constant" in find_event(*night(1)).reason
+
+
+def red(seed, shape=None, n=120, share=1.0):
+    """A night whose noise remembers the last ten points, as drift over an unflattened detector makes it."""
+    time, flux, err = night(seed, n, shape)
+    rng = np.random.default_rng([seed, 1])
+    wander = np.zeros(n)
+    for k in range(1, n):
+        wander[k] = 0.9 * wander[k - 1] + rng.normal(0.0, np.sqrt(1 - 0.9**2))
+    return time, flux + share * ERR * wander, err
+
+
+def test_red_noise_raises_the_bar_to_what_constant_stars_of_the_night_show():
+    """By their own residuals alone one constant star in ten of such a night would have an event."""
+    nights = np.array([red(seed)[1] for seed in range(40)])
+    beta = float(np.median(red_noise_factor(nights, shortest=10, longest=20)))
+    assert beta > 1.8
+    alone = [find_event(*red(seed)).kind for seed in range(40)]
+    among = [find_event(*red(seed), red_noise=beta).kind for seed in range(40)]
+    assert alone.count("none") <= 36
+    assert among.count("none") >= 39
+    assert [find_event(*red(seed, TRUTH.flux), red_noise=beta).kind for seed in range(5)] == ["transit"] * 5
+    assert [find_event(*red(seed, dip), red_noise=beta).kind for seed in range(5)] == ["minimum"] * 5
+
+
+def test_a_dip_at_the_edge_of_the_night_is_fitted_where_it_is_asked_for():
+    """Dusk, low air and a late start dim the first and the last frames of any star."""
+    late = Transit(TRUTH.time + 0.06, 0.13, 0.2, 0.105, 2.5, 0.35, 0.25)
+    assert find_event(*night(1, shape=late.flux)).kind == "none"
+    found = find_event(*night(1, shape=late.flux), model="transit")
+    assert abs(found.transit.transit.time - late.time) < 3.0 * found.transit.errors["time"]
+    assert find_event(*night(1, shape=lambda t: dip(t - 0.07))).kind == "none"
 
 
 def test_what_follows_the_air_or_the_place_is_no_event():

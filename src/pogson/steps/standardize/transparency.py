@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from astropy.table import Table
+from numpy.typing import NDArray
 
 from pogson.core.flags import SPOILED
 from pogson.core.units import Sigma
@@ -13,13 +14,25 @@ from pogson.steps.standardize.gather import Shot, Values
 from pogson.steps.standardize.robust import fit_line
 
 
-def measure_transparency(photometry: Sequence[Table], *, min_snr: Sigma = 20.0, clip: Sigma = 4.0) -> Table:
+def measure_transparency(
+    photometry: Sequence[Table],
+    *,
+    fit: Sequence[bool] | None = None,
+    min_snr: Sigma = 20.0,
+    clip: Sigma = 4.0,
+) -> Table:
     """Ratio of the stars' fluxes, per second of exposure, to those in the best frame of the band.
+
+    It is all that came through, the clear air included: at airmass 2 it is lower by what one more airmass
+    takes. What the air takes is not known before the clouds are, and a faint frame is as noisy for either.
 
     Parameters
     ----------
     photometry : sequence of Table
         PHOTOMETRY of each frame; meta: exposure, and aperture_correction where known.
+    fit : sequence of bool, optional
+        Frames that the others may be compared with. A trailed or blurred frame loses light from its
+        apertures, and gets too much of it put back: it is no scale. All, where none of a band is.
     min_snr : float
         Least signal-to-noise ratio of a star, in the frame that it is compared with.
     clip : float
@@ -34,20 +47,23 @@ def measure_transparency(photometry: Sequence[Table], *, min_snr: Sigma = 20.0, 
     """
     shots = [Shot.of(table) for table in photometry]
     ratio = np.full((len(shots), 3), np.nan)
-    for band in dict.fromkeys(shot.band for shot in shots):
-        mine = [k for k, shot in enumerate(shots) if shot.band == band]
-        ratio[mine] = _compare([shots[k] for k in mine], min_snr, clip)
+    fine = np.ones(len(shots), bool) if fit is None else np.array(fit, bool)
+    bands = np.array([shot.band for shot in shots], str)
+    for band in dict.fromkeys(bands.tolist()):
+        mine = np.flatnonzero(bands == band)
+        fine[mine] |= not fine[mine].any()
+        ratio[mine] = _compare([shots[k] for k in mine], fine[mine], min_snr, clip)
     with np.errstate(invalid="ignore"):
         scale = 10.0 ** (0.4 * (ratio[:, 0] + _uncorrected(shots)))
-        for band in dict.fromkeys(shot.band for shot in shots):
-            same = np.array([shot.band == band for shot in shots])
-            known = scale[same & (ratio[:, 1] < 0.1)]
+        for band in dict.fromkeys(bands.tolist()):
+            same = bands == band
+            known = scale[same & fine & (ratio[:, 1] < 0.1)]
             if len(known):
                 scale[same] /= known.max()
         table = Table(
             {
                 "frame": np.array([shot.frame for shot in shots], str),
-                "band": np.array([shot.band for shot in shots], str),
+                "band": bands,
                 "transparency": scale,
                 "transparency_err": scale * ratio[:, 1] * np.log(10.0) / 2.5,
                 "n": np.nan_to_num(ratio[:, 2]).astype(np.int64),
@@ -65,8 +81,8 @@ def _uncorrected(shots: list[Shot]) -> Values:
     return np.array([shot.aperture_correction if shot.band in lacking else 0.0 for shot in shots])
 
 
-def _compare(shots: list[Shot], min_snr: float, clip: float) -> Values:
-    """(n, 3): magnitude offset to the best frame, its error, and the number of stars."""
+def _compare(shots: list[Shot], fine: NDArray[np.bool_], min_snr: float, clip: float) -> Values:
+    """(n, 3): magnitude offset to the best of the fine frames, its error, and the number of stars."""
     stars = np.unique(np.concatenate([np.asarray(shot.table["star"], np.int64) for shot in shots]))
     flux, err = np.full((2, len(shots), len(stars)), np.nan)
     for k, shot in enumerate(shots):
@@ -76,17 +92,15 @@ def _compare(shots: list[Shot], min_snr: float, clip: float) -> Values:
         flux[k, at], err[k, at] = np.where(good, rate, np.nan), np.where(good, rate_err, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         bright = flux / err > min_snr
-    first = int(np.argmax(bright.sum(1)))
+    first = int(np.argmax(np.where(fine, bright.sum(1), -1)))
     result = np.full((len(shots), 3), np.nan)
     for k in range(len(shots)):
         # chosen by the brightness in the other frame: a limit in this one would favour lucky stars
         both = bright[first] & np.isfinite(flux[k]) & (err[k] > 0.0)
         result[k] = _ratio(flux[k, both], err[k, both], flux[first, both], err[first, both], clip, k == first)
-    best = (
-        np.nanmin(np.where(result[:, 1] < 0.1, result[:, 0], np.nan)) if (result[:, 1] < 0.1).any() else 0.0
-    )
-    result[:, 0] -= best
-    result[:, 0] *= -1.0
+    with np.errstate(invalid="ignore"):
+        known = result[fine & (result[:, 1] < 0.1), 0]
+    result[:, 0] = (known.min() if len(known) else 0.0) - result[:, 0]
     return result
 
 

@@ -22,6 +22,10 @@ MODELS = ("auto", "none", "transit", "minimum")
 
 #: fall of the Bayesian criterion from which a shape is there: very strong (Kass & Raftery 1995)
 CLEAR = 10.0
+#: least depth in its errors: a night offers hundreds of moments and durations to a chance dip
+DEEP = 5.0
+#: points of undimmed light on each side: without them a dip may be the night's edge, by dusk or low air
+BESIDE = 3
 #: a dark disk larger than this is no planet, radii of the star
 LARGEST = 0.25
 #: durations and moments that are tried at first
@@ -42,7 +46,7 @@ class Event:
         "transit", "minimum" or "none".
     gain : float
         What the Bayesian criterion fell by against a baseline alone; red noise is reckoned with: each point
-        counts 1 / beta^2.
+        counts 1 / beta^2, the larger beta of what the shape leaves and of the night.
     reason : str
         Why there is none.
     transit : TransitFit or None
@@ -73,6 +77,7 @@ class _Curve:
     rivals: Mapping[str, Values] = field(repr=False)
     most: int
     exptime: float
+    red_noise: float
 
     @property
     def n(self) -> int:
@@ -81,6 +86,11 @@ class _Curve:
     @property
     def span(self) -> float:
         return float(np.ptp(self.time[self.good]))
+
+    def beside(self, start: float, end: float) -> bool:
+        """Whether points are on both sides of an event."""
+        time = self.time[self.good]
+        return int((time < start).sum()) >= BESIDE and int((time > end).sum()) >= BESIDE
 
     def design(self, names: tuple[str, ...]) -> Values | None:
         return np.column_stack([self.terms[name] for name in names]) if names else None
@@ -105,8 +115,12 @@ def find_event(
     rivals: Mapping[str, Values] | None = None,
     most: int = 3,
     exptime: float = 0.0,
+    red_noise: float = 1.0,
 ) -> Event:
     """Fit a transit or a minimum, where one is there.
+
+    A shape fits red noise, too, and leaves little of it: constant stars of the same night tell how much
+    there is (`red_noise`).
 
     Parameters
     ----------
@@ -114,8 +128,8 @@ def find_event(
         Days; flux relative to about 1; points that are not finite are left out.
     model : str
         "auto" takes what lowers the Bayesian criterion most against a constant that may follow terms and
-        rivals, and nothing where that is not clear; "transit" and "minimum" fit it in any case; "none"
-        fits nothing.
+        rivals, and nothing where that is not clear: by 10 at least, 5 errors deep, with light of the star
+        seen before and after; "transit" and "minimum" fit it in any case; "none" fits nothing.
     known : Transit, optional
         Its period, impact parameter and limb darkening are kept; time, ratio and duration are found.
     terms : mapping of name to (n,), optional
@@ -126,11 +140,17 @@ def find_event(
         Largest number of terms.
     exptime : float
         Length of an exposure, s.
+    red_noise : float
+        Factor beta of the night's red noise, as constant stars show it.
 
     Raises
     ------
     SettingError
         If there is no such model.
+
+    References
+    ----------
+    Pont, Zucker & Queloz 2006, MNRAS 373, 231 (red noise sets the limit of detection).
     """
     check_model(model)
     if model == "none":
@@ -142,7 +162,7 @@ def find_event(
         for given in (terms, rivals)
     )
     t, f, err = (np.asarray(v, float) for v in (time, flux, flux_err))
-    curve = _Curve(t, np.where(good, f, nan), err, good, told, others, most, exptime)
+    curve = _Curve(t, np.where(good, f, nan), err, good, told, others, most, exptime, max(red_noise, 1.0))
     if curve.n < 15:
         return Event(reason=f"{curve.n} points, 15 are needed to tell a shape")
     found = []
@@ -209,14 +229,16 @@ def _transit(curve: _Curve, known: Transit | None, *, asked: bool) -> Event:
         fit = _fit(curve, fits[names].transit, names, permutations=True)
     except NightError as error:
         return Event(gain=-inf, reason=str(error))
-    gain = _gain(curve, _chi2(fit, curve), 4 + len(names), fit.beta)
-    first, last = curve.time[curve.good][[0, -1]]
-    seen = first < fit.transit.time < last
-    sure = gain > CLEAR and fit.transit.ratio < LARGEST and fit.transit.depth > 3.0 * fit.errors["depth"]
-    if not asked and not (sure and seen):
+    red = max(fit.beta, curve.red_noise)
+    gain = _gain(curve, _chi2(fit, curve), 4 + len(names), red)
+    found, half = fit.transit, fit.transit.duration / 2.0
+    deep = found.depth > DEEP * fit.errors["depth"] * red / fit.beta
+    whole = curve.beside(found.time - half, found.time + half)
+    if not asked and not (gain > CLEAR and found.ratio < LARGEST and deep and whole):
         return Event(gain=gain)
-    reason = "" if seen else "the middle of the transit was not seen"
-    return Event("transit", gain, reason, fit, names)
+    first, last = curve.time[curve.good][[0, -1]]
+    seen = first < found.time < last
+    return Event("transit", gain, "" if seen else "the middle of the transit was not seen", fit, names)
 
 
 def _fit(curve: _Curve, start: Transit, names: tuple[str, ...], *, permutations: bool = False) -> TransitFit:
@@ -290,7 +312,19 @@ def _minimum(curve: _Curve, *, asked: bool) -> Event:
         w = 1.0 / err[outside] ** 2
         chi2 += float((w * (mag[outside] - np.average(mag[outside], weights=w)) ** 2).sum())
         parameters += 1
-    gain = _gain(curve, chi2, parameters, max(exact.beta, smooth.beta))
-    if not asked and gain < CLEAR:
+    red = max(exact.beta, smooth.beta, curve.red_noise)
+    gain = _gain(curve, chi2, parameters, red)
+    rise = _rise(model[inside], (mag - model)[inside], smooth.degree)
+    if not asked and (gain < CLEAR or rise < DEEP * red):
         return Event(gain=gain)
     return Event("minimum", gain, "", None, (), exact, replace(smooth, model=model))
+
+
+def _rise(model: Values, left: Values, degree: int) -> float:
+    """How far a polynomial comes back on the side where it does so less, in errors of that difference.
+
+    The mean error of a polynomial is that of a point times (terms / points)^1/2.
+    """
+    bottom = int(np.argmax(model))
+    rise = float(model[bottom] - max(model[: bottom + 1].min(), model[bottom:].min()))
+    return rise / (float(np.std(left)) * sqrt(2.0 * (degree + 1) / len(left)))
