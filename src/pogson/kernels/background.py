@@ -14,7 +14,7 @@ FIRST_GUESS = 100  # pixels that place the histogram
 
 
 @njit(cache=True, nogil=True)
-def box_statistics(data, mask, hidden, bad, n_rows, n_columns, kappa, least):
+def box_statistics(data, mask, bad, n_rows, n_columns, kappa, least):
     """Mode-like sky level and clipped noise of each box of a mesh.
 
     Parameters
@@ -23,8 +23,6 @@ def box_statistics(data, mask, hidden, bad, n_rows, n_columns, kappa, least):
         Image.
     mask : uint16 (ny, nx)
         Flag bits.
-    hidden : bool (ny, nx) or (0, 0)
-        Pixels to leave out besides, such as those of stars.
     bad : int
         Bits that leave a pixel out.
     n_rows, n_columns : int
@@ -38,45 +36,128 @@ def box_statistics(data, mask, hidden, bad, n_rows, n_columns, kappa, least):
     -------
     level, noise : float32 (n_rows, n_columns)
         Sky level and standard deviation of one pixel.
+    scale : float64 (n_rows, n_columns, 3)
+        Start and bin width of each box's histogram, 0 where there is none; bins per unit.
+    counts : int64 (n_rows, n_columns, 130)
+        The histograms; the last two places hold the pixels beyond it, and those not usable.
     """
     ny, nx = data.shape
-    level = np.empty((n_rows, n_columns), np.float32)
-    noise = np.empty((n_rows, n_columns), np.float32)
-    scratch = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.float32)
-    places, counts = np.empty(len(scratch), np.int32), np.empty(BINS + 2, np.int64)
+    scale, counts = np.zeros((n_rows, n_columns, 3)), np.zeros((n_rows, n_columns, BINS + 2), np.int64)
+    places = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.int32)
+    some = np.empty(len(places), np.float32)
+    everything, sparse = np.zeros((0, 0), np.bool_), _is_sparse(ny, nx, n_rows, n_columns)
+    for r in range(n_rows):
+        for c in range(n_columns):
+            y0, y1, x0, x1 = _sides(ny, nx, n_rows, n_columns, r, c)
+            size = (y1 - y0) * (x1 - x0)
+            stride = 1 if size < 2 * FIRST_GUESS else int(math.sqrt(size / FIRST_GUESS))
+            if stride == 1:
+                continue
+            n = _gather(data, mask, everything, bad, y0, y1, x0, x1, stride, some)
+            if n < FIRST_GUESS // 3:
+                continue
+            center, sigma = two_ranks(some, n, n // 2, int(0.1587 * n))
+            sigma = center - sigma
+            if sigma > 0.0:
+                width = 2.0 * HALF_WINDOW * sigma / BINS
+                low = center - HALF_WINDOW * sigma
+                scale[r, c, 0], scale[r, c, 1], scale[r, c, 2] = low, width, 1.0 / width
+                _count(data, mask, bad, y0, y1, x0, x1, sparse, scale[r, c], places, counts[r, c])
+    level, noise = _clip_boxes(data, mask, everything, bad, kappa, least, scale, counts)
+    return level, noise, scale, counts
+
+
+@njit(cache=True, nogil=True)
+def hide_discs(data, mask, bad, kappa, least, x, y, radius, scale, counts):
+    """The same without the pixels within `radius` of some places: they are taken out of the histograms.
+
+    Parameters
+    ----------
+    data, mask, bad, kappa, least
+        As for `box_statistics`.
+    x, y, radius : float64 (n,)
+        Places, and radii in pixels.
+    scale, counts
+        From there; `counts` is changed.
+
+    Returns
+    -------
+    level, noise : float32 (n_rows, n_columns)
+    """
+    ny, nx = data.shape
+    n_rows, n_columns = counts.shape[:2]
+    hidden = np.zeros((ny, nx), np.bool_)
+    box_row, box_column = _boxes_of(ny, n_rows), _boxes_of(nx, n_columns)
+    sparse = _is_sparse(ny, nx, n_rows, n_columns)
+    for s in range(len(x)):
+        for j in range(max(0, math.ceil(y[s] - radius[s])), min(ny, math.floor(y[s] + radius[s]) + 1)):
+            if sparse and j & 2:
+                continue
+            half = math.sqrt(max(radius[s] ** 2 - (j - y[s]) ** 2, 0.0))
+            first, last = max(0, math.ceil(x[s] - half)), min(nx, math.floor(x[s] + half) + 1)
+            row, marks, done, r = data[j], mask[j], hidden[j], box_row[j]
+            for i in range(uintp(first), uintp(max(first, last))):
+                if done[i]:
+                    continue
+                done[i] = True
+                c = box_column[i]
+                if (marks[i] & bad) == 0 and scale[r, c, 1] > 0.0:
+                    place = _place(row[i], np.float32(scale[r, c, 0]), np.float32(scale[r, c, 2]))
+                    counts[r, c, uintp(place)] -= 1
+                    counts[r, c, BINS + 1] += 1
+    return _clip_boxes(data, mask, hidden, bad, kappa, least, scale, counts)
+
+
+@njit(cache=True, nogil=True)
+def _sides(ny, nx, n_rows, n_columns, r, c):
+    return r * ny // n_rows, (r + 1) * ny // n_rows, c * nx // n_columns, (c + 1) * nx // n_columns
+
+
+@njit(cache=True, nogil=True)
+def _is_sparse(ny, nx, n_rows, n_columns):
+    """Whether two rows of four are read: of both kinds where odd and even rows differ."""
+    return (ny // n_rows) * (nx // n_columns) >= 2 * DENSE
+
+
+@njit(cache=True, nogil=True)
+def _boxes_of(size, n):
+    """The box in which each of `size` rows or columns lies."""
+    box = np.empty(size, np.int64)
+    for k in range(n):
+        for i in range(k * size // n, (k + 1) * size // n):
+            box[i] = k
+    return box
+
+
+@njit(cache=True, nogil=True)
+def _clip_boxes(data, mask, hidden, bad, kappa, least, scale, counts):
+    """Level and noise of each box: of its histogram where it has one."""
+    ny, nx = data.shape
+    n_rows, n_columns = counts.shape[:2]
+    level = np.full((n_rows, n_columns), np.float32(math.nan))
+    noise = np.full((n_rows, n_columns), np.float32(math.nan))
+    values = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.float32)
     sums = np.empty((3, BINS + 1), np.int64)
     for r in range(n_rows):
-        y0, y1 = r * ny // n_rows, (r + 1) * ny // n_rows
         for c in range(n_columns):
-            x0, x1 = c * nx // n_columns, (c + 1) * nx // n_columns
-            size = (y1 - y0) * (x1 - x0)
-            level[r, c] = noise[r, c] = np.float32(math.nan)
-            stride = 1 if size < 2 * FIRST_GUESS else int(math.sqrt(size / FIRST_GUESS))
-            n = _gather(data, mask, hidden, bad, y0, y1, x0, x1, stride, scratch)
-            center, sigma = 0.0, 0.0
-            if stride > 1 and n >= FIRST_GUESS // 3:
-                center, sigma = two_ranks(scratch, n, n // 2, int(0.1587 * n))
-                sigma = center - sigma
-            if sigma > 0.0:
-                sparse = size >= 2 * DENSE
-                low, width = center - HALF_WINDOW * sigma, 2.0 * HALF_WINDOW * sigma / BINS
-                seen, read = _count(
-                    data, mask, hidden, bad, y0, y1, x0, x1, sparse, low, width, places, counts
-                )
-                if seen < least * read:
+            y0, y1, x0, x1 = _sides(ny, nx, n_rows, n_columns, r, c)
+            low, width = scale[r, c, 0], scale[r, c, 1]
+            if width > 0.0:
+                running_sums(counts[r, c, :BINS], sums)
+                seen = sums[0, BINS] + counts[r, c, BINS]
+                if seen < least * (seen + counts[r, c, BINS + 1]):
                     continue
-                running_sums(counts[:BINS], sums)
                 mean, middle, sigma = _clip_histogram(sums, kappa)
                 mean, middle, sigma = low + width * mean, low + width * middle, width * sigma
             else:
                 # a small box, one with few usable pixels, or one of equal values: no histogram
-                n = _gather(data, mask, hidden, bad, y0, y1, x0, x1, 1, scratch)
-                if n == 0 or n < least * size:
+                n = _gather(data, mask, hidden, bad, y0, y1, x0, x1, 1, values)
+                if n == 0 or n < least * (y1 - y0) * (x1 - x0):
                     continue
-                middle, sigma, n = clipped_median(scratch, n, kappa)
+                middle, sigma, n = clipped_median(values, n, kappa)
                 mean = 0.0
                 for i in range(n):
-                    mean += scratch[i] / n
+                    mean += values[i] / n
             if abs(mean - middle) < 0.3 * sigma:
                 middle = 2.5 * middle - 1.5 * mean
             level[r, c] = middle
@@ -99,14 +180,18 @@ def _gather(data, mask, hidden, bad, y0, y1, x0, x1, stride, values):
 
 
 @njit(cache=True, nogil=True)
-def _count(data, mask, hidden, bad, y0, y1, x0, x1, sparse, low, width, places, counts):
-    """Histogram of a box's usable pixels; return how many there were, in its range or not, and how many read.
+def _place(value, start, per_bin):
+    """The bin of a value; BINS where it lies beyond them, or is not a number."""
+    beyond = np.float32(BINS)
+    place = (value - start) * per_bin
+    return np.int32(place if (place >= np.float32(0.0)) & (place < beyond) else beyond)
 
-    Of `sparse` boxes two rows of four are read: of both kinds where odd and even rows differ.
-    Two places more than the histogram has bins hold the pixels beyond it, and those not usable.
-    """
-    scale, start, bits = np.float32(1.0 / width), np.float32(low), np.uint16(bad)
-    beyond, out = np.float32(BINS), np.int32(BINS + 1)
+
+@njit(cache=True, nogil=True)
+def _count(data, mask, bad, y0, y1, x0, x1, sparse, scale, places, counts):
+    """Histogram of a box's pixels: in its range, beyond it, not usable."""
+    start, per_bin, bits = np.float32(scale[0]), np.float32(scale[2]), np.uint16(bad)
+    out = np.int32(BINS + 1)
     first, columns = uintp(x0), uintp(x1 - x0)  # unsigned indices cannot count from the end: it runs in lanes
     read = uintp(0)
     for y in range(y0, y1):
@@ -114,17 +199,11 @@ def _count(data, mask, hidden, bad, y0, y1, x0, x1, sparse, low, width, places, 
             continue
         j = uintp(y)
         for x in range(columns):
-            place = (data[j, first + x] - start) * scale
-            place = place if (place >= np.float32(0.0)) & (place < beyond) else beyond
-            places[read + x] = np.int32(place) if (mask[j, first + x] & bits) == np.uint16(0) else out
-        if hidden.shape[0] > 0:
-            for x in range(columns):
-                places[read + x] = out if hidden[j, first + x] else places[read + x]
+            place = _place(data[j, first + x], start, per_bin)
+            places[read + x] = place if (mask[j, first + x] & bits) == np.uint16(0) else out
         read += columns
-    counts[:] = 0
     for k in range(read):
         counts[uintp(places[k])] += 1
-    return np.int64(read) - counts[BINS + 1], np.int64(read)
 
 
 @njit(cache=True, nogil=True)
@@ -223,14 +302,3 @@ def mesh_values(mesh, ny, nx, x, y):
         lower = (1.0 - s) * mesh[below, c] + s * mesh[below, right]
         values[i] = (1.0 - t) * upper + t * lower
     return values
-
-
-@njit(cache=True, nogil=True)
-def paint_discs(hidden, x, y, radius):
-    """Set the pixels of `hidden`, bool (ny, nx), within `radius` of each place, float64 (n,)."""
-    ny, nx = hidden.shape
-    for s in range(len(x)):
-        for j in range(max(0, math.ceil(y[s] - radius[s])), min(ny, math.floor(y[s] + radius[s]) + 1)):
-            half = math.sqrt(max(radius[s] ** 2 - (j - y[s]) ** 2, 0.0))
-            for i in range(max(0, math.ceil(x[s] - half)), min(nx, math.floor(x[s] + half) + 1)):
-                hidden[j, i] = True

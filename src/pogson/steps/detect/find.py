@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from math import isfinite, nan
+from math import isfinite, nan, pi
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from pogson.core.errors import SettingError
 from pogson.core.flags import Pixel, Star
 from pogson.core.frame import Frame
 from pogson.core.units import Pixels, Sigma
-from pogson.kernels.background import paint_discs
 from pogson.kernels.peaks import neighbours
 from pogson.steps.detect.centroid import FWHM_TO_SIGMA, SAMPLED, measure_centroids, remove_pixel_bias
 from pogson.steps.detect.peaks import (
@@ -32,7 +31,7 @@ from pogson.steps.detect.peaks import (
 )
 from pogson.steps.detect.saturated import FULL, beside_saturation, saturated_stars
 from pogson.steps.detect.shape import LEAST_SNR, fit_psf, measure_shapes, stretch_of
-from pogson.steps.detect.sky import Sky, estimate_sky
+from pogson.steps.detect.sky import Sky, estimate_sky, hide_stars
 
 Values = NDArray[np.float64]
 
@@ -110,11 +109,12 @@ def detect_stars(
     if not (np.isnan(fwhm) or fwhm > 0.5):
         raise SettingError(f"fwhm = {fwhm:g} px must be above 0.5, or nan to measure it on the frame")
     parts = [_read_part(text) for text in left_out]
-    sky = _with_noise(frame, estimate_sky(frame, box=box))
+    first = estimate_sky(frame, box=box)
+    sky = _with_noise(frame, first)
     found, peaks, width, measured = _search(frame, sky, threshold, fwhm)
-    covered = star_pixels(frame.shape, peaks, measured)
-    if np.count_nonzero(covered) > CROWDED * covered.size:
-        sky = _with_noise(frame, estimate_sky(frame, box=box, star_mask=covered))
+    reach = star_radii(peaks, measured)
+    if pi * (reach @ reach) > CROWDED * frame.data.size:
+        sky = _with_noise(frame, hide_stars(frame, first, peaks.x, peaks.y, reach))
         found = search_again(frame, sky, threshold, found)
         fine = search_frame(frame, sky, threshold, width, NARROW, 1.0)
         peaks = peaks_above(frame, sky, threshold, found, fine)
@@ -170,12 +170,10 @@ def _search(frame: Frame, sky: Sky, threshold: float, fwhm: float) -> tuple[Foun
     return found, peaks, width, width
 
 
-def star_pixels(shape: tuple[int, int], peaks: Peaks, fwhm: float) -> NDArray[np.bool_]:
-    """Pixels under the stars, to a radius that grows with their brightness."""
-    covered = np.zeros(shape, bool)
-    radius = fwhm * (1.2 + 0.8 * np.log10(np.maximum(peaks.snr / 5, 1.0)))
-    paint_discs(covered, peaks.x, peaks.y, radius)
-    return covered
+def star_radii(peaks: Peaks, fwhm: float) -> Values:
+    """Radii (pixels) of what the stars cover: they grow with their brightness."""
+    radii: Values = fwhm * (1.2 + 0.8 * np.log10(np.maximum(peaks.snr / 5, 1.0)))
+    return radii
 
 
 def _typical_width(frame: Frame, peaks: Peaks, width: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,11 +13,10 @@ from pogson.core.errors import SettingError
 from pogson.core.flags import UNUSABLE
 from pogson.core.frame import Frame, Image
 from pogson.core.units import Pixels
-from pogson.kernels.background import box_statistics, expand_mesh, mesh_values
+from pogson.kernels.background import box_statistics, expand_mesh, hide_discs, mesh_values
 
 KAPPA = 3.0
 LEAST = 0.15  # share of usable pixels that a box must have
-NOTHING_HIDDEN = np.zeros((0, 0), bool)
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,9 @@ class Sky:
     level_mesh: Image
     noise_mesh: Image
     shape: tuple[int, int]
+    counted: tuple[NDArray[np.float64], NDArray[np.int64]] | None = field(
+        default=None, repr=False, compare=False
+    )  # histograms of the boxes
 
     @cached_property
     def level(self) -> Image:
@@ -70,7 +72,7 @@ class Sky:
         return np.float32(0.5 * self.noise_mesh.min())
 
 
-def estimate_sky(frame: Frame, *, box: Pixels = 64, star_mask: NDArray[np.bool_] | None = None) -> Sky:
+def estimate_sky(frame: Frame, *, box: Pixels = 64) -> Sky:
     """Estimate sky level and noise in boxes, free of stars.
 
     Parameters
@@ -79,8 +81,6 @@ def estimate_sky(frame: Frame, *, box: Pixels = 64, star_mask: NDArray[np.bool_]
         Calibrated frame.
     box : float
         Side of a box: much larger than a star, smaller than the sky's structure.
-    star_mask : bool (ny, nx), optional
-        Pixels known to be covered by stars, left out as well.
 
     Returns
     -------
@@ -106,9 +106,20 @@ def estimate_sky(frame: Frame, *, box: Pixels = 64, star_mask: NDArray[np.bool_]
             f"box = {box:g} px is too small for a sky level; use 4 or more, 64 suits most frames"
         )
     rows, columns = (max(1, round(n / box)) for n in frame.shape)
-    hidden = NOTHING_HIDDEN if star_mask is None else np.ascontiguousarray(star_mask, bool)
-    level, noise = box_statistics(
-        frame.data, frame.mask, hidden, UNUSABLE, int(rows), int(columns), KAPPA, LEAST
+    level, noise, *counted = box_statistics(
+        frame.data, frame.mask, UNUSABLE, int(rows), int(columns), KAPPA, LEAST
+    )
+    return Sky(_smooth(_fill(level)), _smooth(_fill(noise)), frame.shape, (counted[0], counted[1]))
+
+
+def hide_stars(
+    frame: Frame, sky: Sky, x: NDArray[np.float64], y: NDArray[np.float64], radius: NDArray[np.float64]
+) -> Sky:
+    """The sky of a frame without the pixels within `radius` of its stars; `sky` is from `estimate_sky`."""
+    assert sky.counted is not None
+    scale, counts = sky.counted
+    level, noise = hide_discs(
+        frame.data, frame.mask, UNUSABLE, KAPPA, LEAST, x, y, radius, scale, counts.copy()
     )
     return Sky(_smooth(_fill(level)), _smooth(_fill(noise)), frame.shape)
 
