@@ -1,13 +1,21 @@
 """`pogson solve`: frames of the real sky are found, and the WCS that is written is right for others."""
 
+import errno
+import io
+import os
 import re
+import threading
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
+from PIL import Image
 from scipy.spatial import cKDTree
 
+from pogson.core.errors import MatchError
 from pogson.io.fits import write_raw
 from pogson.io.tycho2 import tycho2_stars
 from pogson.steps.match.tangent import to_plane
@@ -116,7 +124,7 @@ def test_impossible_options_are_wrong_use(pogson, sky_frame, options, words):
 def test_regions_count_from_one_and_lie_on_the_stars_by_pixels_and_by_coordinates(
     pogson, sky_frame, tmp_path
 ):
-    path, xy, ra, dec = sky_frame
+    path, xy, *_ = sky_frame
     answer = pogson("solve", path, "--out", tmp_path, "--regions", "--copy")
     assert answer.code == 0, answer.err
     assert f"written   {tmp_path / 'sky_wcs.fits'}, {tmp_path / 'sky.reg'}" in answer.out
@@ -154,3 +162,155 @@ def test_the_regions_of_a_trimmed_frame_are_those_of_the_file(pogson, sky_frame,
 def first_circle(path):
     x, y = re.search(r"circle\(([\d.]+),([\d.]+),", path.read_text()).groups()
     return np.array([float(x), float(y)])
+
+
+@pytest.fixture
+def serve():
+    """A machine on the loopback that answers every question by a function."""
+    running = []
+
+    def start(answer):
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
+
+            def do_GET(self):
+                code, content = answer(self.path)
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        running.append(server)
+        threading.Thread(target=partial(server.serve_forever, poll_interval=0.02), daemon=True).start()
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server in running:
+        server.shutdown()
+        server.server_close()
+
+
+def table_bytes(xy, ra, dec):
+    names = ("field_x", "field_y", "index_ra", "index_dec")
+    columns = [fits.Column(n, "D", array=v) for n, v in zip(names, (*(xy + 1).T, ra, dec), strict=True)]
+    file = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(file)
+    return file.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore:The WCS transformation has more axes")
+def test_what_is_not_found_here_goes_to_the_service_as_a_list_where_it_is_wanted(
+    pogson, sky_frame, tmp_path, monkeypatch, serve
+):
+    path, xy, ra, dec = sky_frame
+    monkeypatch.setattr("pogson.pipeline.engines.find_engine", lambda: None)
+    monkeypatch.setattr("pogson.pipeline.solve.solve_by", refuse)
+    asked = []
+    near = ((xy > 0) & (xy < [NX, NY])).all(1)
+    answers = {
+        "/api/login": b'{"status": "success", "session": "s"}',
+        "/api/upload": b'{"status": "success", "subid": 1}',
+        "/api/submissions/1": b'{"jobs": [2]}',
+        "/api/jobs/2": b'{"status": "success"}',
+        "/corr_file/2": table_bytes(xy[near], ra[near], dec[near]),
+    }
+
+    def answer(where):
+        asked.append(where)
+        return 200, answers[where]
+
+    monkeypatch.setenv("POGSON_NOVA", serve(answer))
+    monkeypatch.delenv("AN_API_KEY", raising=False)
+    assert "anywhere" in pogson("solve", path).line and not asked
+    no_key = pogson("solve", path, "--online")
+    assert no_key.code == 2 and "set $AN_API_KEY" in no_key.line and not asked
+    monkeypatch.setenv("AN_API_KEY", "k")
+    found = pogson("solve", path, "--online", "--out", tmp_path)
+    assert found.code == 0, found.err
+    assert "of the index files of astrometry.net" in found.out and "from nova.astrometry.net" in found.out
+    one_based = WCS(fits.getheader(tmp_path / "sky.wcs")).all_world2pix(ra[near], dec[near], 1)
+    assert np.abs(np.column_stack(one_based) - 1 - xy[near]).max() < 0.05
+    monkeypatch.setenv("POGSON_NOVA", serve(lambda where: (500, b"down")))
+    assert "error 500; try later" in pogson("solve", path, "--online").line
+
+
+def refuse(*_, **__):
+    raise MatchError("not found anywhere")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+def test_an_engine_that_is_installed_is_asked_when_the_own_search_fails(
+    pogson, sky_frame, tmp_path, monkeypatch
+):
+    path, xy, ra, dec = sky_frame
+    near = ((xy > 0) & (xy < [NX, NY])).all(1)
+    (tmp_path / "answer").write_bytes(table_bytes(xy[near], ra[near], dec[near]))
+    engine = tmp_path / "bin" / "solve-field"
+    engine.parent.mkdir()
+    engine.write_text(f"#!/bin/sh\ntest -s stars.xyls && cp {tmp_path / 'answer'} stars.corr\n")
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{engine.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("pogson.pipeline.solve.solve_by", refuse)
+    found = pogson("solve", path)
+    assert found.code == 0 and "from solve-field" in found.out
+    engine.write_text("#!/bin/sh\nexit 0\n")
+    assert "not found anywhere; solve-field finds nothing in the index files" in pogson("solve", path).line
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(pogson, sky_frame, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path, *_ = sky_frame
+    monkeypatch.setattr("pogson.io.files.os.fsync", full)
+    for more in ((), ("--copy",), ("--regions",)):
+        answer = pogson("solve", path, "--out", tmp_path / "out", *more)
+        assert answer.code == 1 and "no space left on device; check the disk" in answer.line
+        assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_finder_chart_is_drawn_offline_and_with_a_survey_where_it_is_wanted(
+    pogson, sky_frame, tmp_path, monkeypatch, serve
+):
+    path, *_ = sky_frame
+    asked = []
+
+    def answer(where):
+        asked.append(where)
+        file = io.BytesIO()
+        fits.PrimaryHDU(np.random.default_rng(1).normal(9, 1, (NY, NX)).astype(np.float32)).writeto(file)
+        return 200, file.getvalue()
+
+    monkeypatch.setenv("POGSON_HIPS", serve(answer))
+    plain = pogson("plot", "finder", path, "--out", tmp_path / "plain.png")
+    same = pogson("plot", path, "--finder", "--out", tmp_path / "same.png")
+    assert plain.code == same.code == 0 and not asked
+    assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "same.png").read_bytes()
+    wide = pogson(
+        "plot", "finder", path, "--online", "--survey", "CDS/P/2MASS/J", "--out", tmp_path / "w.png"
+    )
+    assert wide.code == 0 and len(asked) == 1 and "2MASS" in asked[0]
+    with Image.open(tmp_path / "plain.png") as one, Image.open(tmp_path / "w.png") as other:
+        assert other.width > 1.4 * one.width
+    monkeypatch.setenv("POGSON_HIPS", serve(lambda where: (404, b"")))
+    assert "error 404; try later" in pogson(*online, tmp_path / "x.png").line
+    assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["finder", "a.fits", "--survey", "DSS"], "give --online"),
+        (["a.fits", "--online"], "belong to a finder chart"),
+        (["a.fits", "b.fits"], "one picture at a time"),
+    ],
+)
+def test_impossible_charts_are_wrong_use(pogson, tmp_path, words, said):
+    answer = pogson("plot", *words, "--out", tmp_path / "x.png")
+    assert answer.code == 2 and said in answer.line

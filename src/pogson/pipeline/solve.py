@@ -21,7 +21,7 @@ from pogson.io.wcs import read_wcs
 from pogson.pipeline.api import open_frame
 from pogson.pipeline.engines import CATALOG, solve_elsewhere
 from pogson.pipeline.settings import Settings
-from pogson.pipeline.solved import Solved, describe, write_products
+from pogson.pipeline.solved import Solved, catalog_around, describe, write_products
 from pogson.pipeline.workers import Failure, map_frames
 from pogson.steps.detect.find import detect_stars
 from pogson.steps.match.astrometry import Solution, magnitude_of, solve_field
@@ -185,7 +185,7 @@ def solve_files(
         solved = describe(path, frame.exposure.shape, solution, name)
         if out is None:
             return solved
-        known = _catalog_in(solved, frame.exposure, table) if regions else None
+        known = catalog_around(solved, frame.exposure, table) if regions else None
         return write_products(solved, frame.exposure, stars, known, Path(out), copy=copy, overwrite=overwrite)
 
     outcomes = map_frames(task, list(files), name=str, stage="", workers=1)
@@ -199,16 +199,6 @@ def _elsewhere(stars: Table, exposure: Exposure, hint: Hint, online: bool, so_fa
         raise MatchError("; ".join(part for part in (so_far, str(error)) if part)) from None
     except ServiceError as error:
         raise MatchError(f"{so_far}; {error}") from None
-
-
-def _catalog_in(solved: Solved, exposure: Exposure, table: Table | None) -> Table:
-    """Stars of the catalogue around the frame, at its epoch."""
-    radius = 0.5 * float(np.hypot(*exposure.shape)) * solved.solution.pixel_scale / 3600.0
-    if table is None:
-        return read_tycho2(solved.ra, solved.dec, radius)
-    moved = table.copy()
-    moved["ra"], moved["dec"] = move_to_epoch(table, 2000.0 + (exposure.jd_utc - 2451545.0) / 365.25)
-    return moved
 
 
 def _merged(header: Hint, given: Hint | None) -> Hint:

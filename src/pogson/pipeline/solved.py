@@ -13,8 +13,10 @@ from pogson.core.errors import SettingError
 from pogson.core.frame import Exposure
 from pogson.io.layout import read_header
 from pogson.io.regions import write_regions
+from pogson.io.tycho2 import read_tycho2
 from pogson.io.wcs import solution_cards, write_solved, write_wcs
 from pogson.pipeline.api import bare_name
+from pogson.steps.match.crossmatch import move_to_epoch
 from pogson.steps.match.solution import Solution
 
 
@@ -60,6 +62,16 @@ def describe(path: str, shape: tuple[int, int], solution: Solution, catalog: str
     # y in terms of north and east
     up = np.linalg.inv(np.column_stack([north, east])) @ [0.0, 1.0]
     return Solved(path, ra, dec, float(np.degrees(np.arctan2(up[1], up[0]))), flip, solution, catalog)
+
+
+def catalog_around(solved: Solved, exposure: Exposure, table: Table | None) -> Table:
+    """Stars of the catalogue around the frame, at its epoch."""
+    radius = 0.5 * float(np.hypot(*exposure.shape)) * solved.solution.pixel_scale / 3600.0
+    if table is None:
+        return read_tycho2(solved.ra, solved.dec, radius)
+    moved = table.copy()
+    moved["ra"], moved["dec"] = move_to_epoch(table, 2000.0 + (exposure.jd_utc - 2451545.0) / 365.25)
+    return moved
 
 
 def write_products(
