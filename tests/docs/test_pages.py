@@ -10,7 +10,11 @@ import pytest
 from pogson.apps.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
+    ROOT / "docs" / "how-to" / "catalogues.md",
+]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 
 
@@ -22,7 +26,8 @@ def blocks_of(page: Path) -> list[tuple[str, str]]:
 def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch, small_night):
     matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
-    if page.name == "README.md":
+    monkeypatch.setenv("POGSON_CATALOGS", str(tmp_path / "catalogs"))
+    if page.name in ("README.md", "catalogues.md"):
         (tmp_path / "night").symlink_to(small_night)
     names: dict[str, object] = {}
     for language, text in blocks_of(page):

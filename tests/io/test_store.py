@@ -36,7 +36,15 @@ def stars(n=3000, ra=(0.0, 360.0), dec=(-90.0, 90.0), bands=("V",), seed=1):
 def test_a_cone_of_the_store_holds_what_the_table_holds_there(tmp_path):
     table = stars(20_000)
     stored = add_catalog(table, "whole", store=tmp_path, source="a test")
-    for ra, dec, radius in ((10, 20, 5), (0.1, 0, 3), (200, -89.5, 4), (90, 90, 2), (50, 0, 0.01)):
+    for ra, dec, radius in (
+        (10, 20, 5),
+        (0.1, 0, 3),
+        (200, -89.5, 4),
+        (90, 90, 2),
+        (50, 0, 0.01),
+        (7, -90, 2.9),
+        (359.9, 41.8, 2),
+    ):
         found = read_cone(stored, ra, dec, radius)
         CATALOG.check(found)
         a, d, a0, d0 = (np.radians(v) for v in (table["ra"], table["dec"], ra, dec))
@@ -154,3 +162,12 @@ def test_the_description_is_plain_json(tmp_path):
     stored = add_catalog(stars(50), "mine", store=tmp_path)
     own = json.loads((stored.folder / "pogson.json").read_text())
     assert own["epoch"] == 2016.0 and len(own["sha256"]) == len(own["cells"])
+
+
+def test_programs_for_hats_open_what_is_stored(tmp_path):
+    catalogs = pytest.importorskip("hats.catalog", reason="needs hats: pip install hats")
+    from hats.io.validation import is_valid_catalog
+
+    stored = add_catalog(stars(), "mine", store=tmp_path)
+    assert is_valid_catalog(stored.folder)
+    assert catalogs.Catalog and __import__("hats").read_hats(stored.folder).catalog_info.total_rows == 3000

@@ -38,3 +38,14 @@ def test_a_catalogue_of_one_band_or_none_gives_no_colour():
     assert add_colors(field, catalog) == (field, [])
     assert add_colors(field, None) == (field, [])
     assert "color" not in field.colnames
+
+
+def test_a_star_that_moves_keeps_its_colour():
+    b, v = np.linspace(12.4, 14.0, 30), np.full(30, 12.0)
+    field, catalog = tables(B=b, V=v)
+    catalog["dec"] -= 26.0 / 3600.0
+    catalog["pmra"], catalog["pmdec"] = 0.0, 1000.0
+    catalog.meta["epoch"] = 2000.0
+    moved, words = add_colors(field, catalog, 2026.0)
+    assert "colours of 30 stars" in words[0] and np.isfinite(moved["color"]).all()
+    assert add_colors(field, catalog) == (field, [])

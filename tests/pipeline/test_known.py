@@ -8,7 +8,7 @@ from pogson.core.columns import CATALOG, FIELD
 from pogson.core.flags import Star
 from pogson.io.store import list_catalogs
 from pogson.io.store_write import About, append_cells, split_cells
-from pogson.pipeline.coordinates import cone_of
+from pogson.pipeline.cone import cone_of
 from pogson.pipeline.known import known_bits, leave_alone, mark_known
 
 V, D = int(Star.VARIABLE), int(Star.BLENDED)
@@ -82,3 +82,26 @@ def test_known_variables_do_not_vote_for_a_zero_point(field):
     one = residuals[np.asarray(residuals["star"]) == 1]
     assert not one["used"][0] and "variable" in one["reason"][0]
     assert residuals["used"].sum() == 39
+
+
+def test_known_variables_and_doubles_are_no_comparison_stars(field, monkeypatch):
+    from types import SimpleNamespace
+
+    from pogson.core.errors import NightError
+    from pogson.pipeline import series
+
+    marked, _ = mark_known(field, catalog(field, [0, 4, 6], [V, D, V]), [], None)
+    frames = [Table({"star": [1]}, meta={"exposure": SimpleNamespace(band="V")})] * 2
+    curves = SimpleNamespace(stars=field[:6])  # star 7 was not measured in the band
+    asked = []
+
+    def compare(curves, *, target, exclude=()):
+        asked.append([int(n) for n in exclude])
+        raise NightError("enough")
+
+    monkeypatch.setattr(series, "choose_aperture", lambda *_, **__: (curves, ""))
+    monkeypatch.setattr(series, "compare_ensemble", compare)
+    series.make_series(frames, marked, asked=True)
+    series.make_series(frames, marked, asked=True, target=5)
+    series.make_series(frames, field, asked=True)
+    assert asked == [[1, 5], [1], []]

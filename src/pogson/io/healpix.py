@@ -105,18 +105,20 @@ def cells_within(ra: float, dec: float, radius: float, order: int) -> Cells:
     order : int
         Of the cells; the cone should not be very much wider than they are.
     """
-    # a net of points, finer than the cells, over the cone and a little beyond
+    # a net of points, finer than the cells, over the cone and so far beyond that no corner slips through
     step = 59.0 / (1 << order) / 12.0
-    reach = min(radius + step, 180.0)
-    points = [(np.zeros(1), np.zeros(1))]
-    for away in np.linspace(reach, 0.0, int(np.ceil(reach / step)), endpoint=False):
-        n = max(int(np.ceil(2.0 * np.pi * np.degrees(np.sin(np.radians(away))) / step)), 6)
-        points.append((np.full(n, np.radians(away)), 2.0 * np.pi * np.arange(n) / n))
-    away, angle = (np.concatenate([p[k] for p in points]) for k in (0, 1))
-    d0 = np.radians(dec)
-    sin = np.sin(d0) * np.cos(away) + np.cos(d0) * np.sin(away) * np.cos(angle)
-    turn = np.arctan2(np.sin(angle) * np.sin(away) * np.cos(d0), np.cos(away) - np.sin(d0) * sin)
-    return np.unique(cell_of(ra + np.degrees(turn), np.degrees(np.arcsin(np.clip(sin, -1.0, 1.0))), order))
+    reach = min(radius + 2.0 * step, 180.0)
+    rings = [(np.zeros(1), np.zeros(1))]
+    for away in np.radians(np.linspace(reach, 0.0, int(np.ceil(reach / step)), endpoint=False)):
+        n = max(int(np.ceil(2.0 * np.pi * np.degrees(np.sin(away)) / step)), 6)
+        rings.append((np.full(n, away), 2.0 * np.pi * np.arange(n) / n))
+    away, angle = (np.concatenate([ring[k] for ring in rings])[:, None] for k in (0, 1))
+    a, d = np.radians(ra), np.radians(dec)
+    middle = np.array([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)])
+    north = np.array([-np.sin(d) * np.cos(a), -np.sin(d) * np.sin(a), np.cos(d)])
+    east = np.array([-np.sin(a), np.cos(a), 0.0])
+    x, y, z = (np.cos(away) * middle + np.sin(away) * (np.cos(angle) * north + np.sin(angle) * east)).T
+    return np.unique(cell_of(np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y))), order))
 
 
 def circle_of(cell: int, order: int) -> tuple[float, float, float]:

@@ -1,7 +1,7 @@
 """Ask catalogue services over the network (TAP, through pyvo): only where the user said --online.
 
 An answer must come in time, be of a reasonable size, and stand the checks of `answers`. Where it does not,
-the service is asked again after a pause, then its mirrors, then it is left alone for the rest of the run.
+the service is asked again after a pause, then its mirrors, then it is left alone for a while.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class Patience:
         At one address.
     pause : float
         Seconds before the second attempt; doubled before each further one.
+    rest : float
+        Seconds for which an address that stayed down is left alone.
     """
 
     rows: int = 300_000
@@ -49,6 +51,7 @@ class Patience:
     silence: float = 30.0
     attempts: int = 3
     pause: float = 2.0
+    rest: float = 900.0
 
 
 class _PassingError(ServiceError):
@@ -71,7 +74,7 @@ class Online:
         self.patience = patience or Patience()
         self._wait = wait
         self._session = _open_session(self.patience.silence)
-        self._down: dict[str, str] = {}
+        self._down: dict[str, tuple[str, float]] = {}  # why, and until when it is left alone
 
     def ask(self, source: Source, ra: float, dec: float, radius: float) -> tuple[Table, str]:
         """All stars of a catalogue in a circle (degree), as CATALOG; and the address that answered.
@@ -86,15 +89,17 @@ class Online:
         said: dict[str, str] = {}
         for service in source.services:
             for address in own_addresses() or service.addresses:
-                if address in self._down:
-                    said[_host(address)] = self._down[address]
+                why, until = self._down.get(address, ("", 0.0))
+                if time.monotonic() < until:
+                    said[_host(address)] = why
                     continue
                 try:
                     return self._ask_patiently(address, service, (ra, dec, radius)), address
                 except TooManyRowsError:
                     raise
                 except _PassingError as error:
-                    self._down[address] = said[_host(address)] = str(error)
+                    said[_host(address)] = str(error)
+                    self._down[address] = str(error), time.monotonic() + self.patience.rest
                 except ServiceError as error:
                     said[_host(address)] = str(error)
         words = "; ".join(f"{host}: {why}" for host, why in said.items())

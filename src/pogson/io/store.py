@@ -24,7 +24,10 @@ from astropy.table import Table, vstack
 from pogson.core.columns import CATALOG
 from pogson.core.errors import FileError, SettingError
 from pogson.io.files import in_words, read_text
-from pogson.io.healpix import cells_near
+from pogson.io.healpix import cells_near, cells_within
+
+#: degree: of such cones only the cells that they touch are opened
+_NARROW = 3.0
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,8 @@ def read_cone(stored: Stored, ra: float, dec: float, radius: float) -> Table:
     """
     import pyarrow.parquet as pq
 
-    near = set(cells_near(ra, dec, radius, stored.order).tolist()) & set(stored.cells)
+    cells = cells_within if radius < _NARROW else cells_near
+    near = set(cells(ra, dec, radius, stored.order).tolist()) & set(stored.cells)
     parts, damaged = [], []
     for number in sorted(near):
         path = stored.folder / cell_path(stored.order, number)

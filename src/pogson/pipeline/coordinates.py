@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan
 from statistics import median
@@ -16,10 +16,10 @@ from pogson.core.frame import Exposure
 from pogson.io.store import list_catalogs, store_folder
 from pogson.io.wcs import read_wcs
 from pogson.pipeline.choose import Wishes, choose_catalog, complete_bands, say_bands
+from pogson.pipeline.cone import Fetch, cone_of
 from pogson.pipeline.known import mark_known
 from pogson.pipeline.solve import hints_of, solve_by
 from pogson.steps.match.astrometry import Solution, solve_field
-from pogson.steps.match.crossmatch import unit_vectors
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,6 @@ class Located:
     solution: Solution | None = None
     notes: tuple[str, ...] = ()
     catalog: Table | None = None
-
-
-#: brings what the store lacks about a cone (degree), for these bands; returns what there is to say
-Fetch = Callable[[tuple[float, float, float], Sequence[str]], list[str]]
 
 
 def epoch_of(jd_utc: Sequence[float]) -> float:
@@ -97,19 +93,6 @@ def _with_places(field: Table, wcs: Any) -> Table:
     found["ra"], found["dec"] = wcs.all_pix2world(np.asarray(field["x"]), np.asarray(field["y"]), 0)
     found["ra"].unit = found["dec"].unit = "deg"
     return found
-
-
-def cone_of(field: Table) -> tuple[float, float, float] | None:
-    """The circle about a field: ra, dec, radius in degree; None where it has no coordinates."""
-    ra, dec = (np.asarray(field[name], float) for name in ("ra", "dec"))
-    good = np.isfinite(ra) & np.isfinite(dec)
-    if not good.any():
-        return None
-    places = unit_vectors(ra[good], dec[good])
-    middle = places.mean(0) / np.linalg.norm(places.mean(0))
-    radius = float(np.degrees(np.arccos(np.clip((places @ middle).min(), -1.0, 1.0))))
-    ra0, dec0 = np.degrees(np.arctan2(middle[1], middle[0])) % 360.0, np.degrees(np.arcsin(middle[2]))
-    return float(ra0), float(dec0), radius
 
 
 def locate_with_store(

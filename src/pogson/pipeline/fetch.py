@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from pogson.io.services import Source, find_sources, known_sources, own_addresse
 from pogson.io.store import Stored, cell_path, read_stored, store_folder
 from pogson.io.store_write import append_cells
 from pogson.io.wcs import read_wcs
-from pogson.pipeline.coordinates import Fetch, cone_of
+from pogson.pipeline.cone import Cone, Fetch, cone_of
 from pogson.pipeline.workers import Progress, Silent
 
 #: cells of 0.9 degree
@@ -182,6 +183,12 @@ def sources_for(bands: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(["gaia", "vsx", *best[:2]]))
 
 
+@lru_cache(maxsize=1)
+def _connect() -> Online:
+    """One connection for all rounds of a night that is followed: it knows what is down."""
+    return Online()
+
+
 def open_fetch() -> Fetch:
     """What a run needs to fetch the catalogues of its field; what comes of it is told in the summary.
 
@@ -190,10 +197,10 @@ def open_fetch() -> Fetch:
     SettingError
         If the package for it is not installed, or an address is none.
     """
-    online = Online()
+    online = _connect()
     own_addresses()
 
-    def fetch(cone: tuple[float, float, float], bands: Sequence[str]) -> list[str]:
+    def fetch(cone: Cone, bands: Sequence[str]) -> list[str]:
         found = fetch_catalogs(*cone, sources_for(bands), store=store_folder(), online=online)
         return [f"online: {one.words}" for one in found if one.new or one.trouble]
 
@@ -208,7 +215,7 @@ def describe_sources() -> list[str]:
     ]
 
 
-def field_of(path: str) -> tuple[float, float, float]:
+def field_of(path: str) -> Cone:
     """The circle about a frame that has a WCS: ra, dec, radius in degree.
 
     Raises

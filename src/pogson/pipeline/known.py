@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pogson.core.flags import Star
 from pogson.io.store import Stored, read_cone
+from pogson.pipeline.cone import Cone
 from pogson.steps.match.crossmatch import crossmatch
 
 #: arcsec: places of variable stars are often old
@@ -33,7 +34,7 @@ def mark_known(
     field: Table,
     catalog: Table | None,
     stored: Iterable[Stored],
-    cone: tuple[float, float, float] | None,
+    cone: Cone | None,
     epoch: float = nan,
 ) -> tuple[Table, list[str]]:
     """The field with its known variables flagged, those to leave alone in its meta; and what was found.
@@ -46,8 +47,8 @@ def mark_known(
         CATALOG in use: its flags count.
     stored : iterable of Stored
         Of the store; those that list variables are asked, and the flags of all others.
-    cone : (ra, dec, radius) or None
-        About the field, degree.
+    cone : Cone or None
+        About the field.
     epoch : float
         Julian year of the night.
     """

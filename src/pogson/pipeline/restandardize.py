@@ -14,7 +14,9 @@ from pogson.core.frame import Exposure
 from pogson.io.catalogs import read_catalog
 from pogson.io.files import make_folder
 from pogson.io.tables import read_table, write_parts, write_table
+from pogson.pipeline.choose import Wishes, complete_bands
 from pogson.pipeline.coordinates import epoch_of
+from pogson.pipeline.known import known_bits
 from pogson.pipeline.products import photometry_parts
 from pogson.pipeline.project import need_run
 from pogson.pipeline.report_format import with_error
@@ -38,8 +40,12 @@ def standardize_again(
     if target.resolve() == source.resolve():
         raise SettingError(f"{out}: is the folder of the run itself, which is kept; choose another --out")
     need_run(source)
-    reference = read_catalog(catalog, columns=settings.catalog_columns)
     frames = read_table(source / "frames.ecsv")
+    reference = complete_bands(
+        read_catalog(catalog, columns=settings.catalog_columns),
+        list(dict.fromkeys(str(band) for band in frames["band"])),
+        Wishes(**settings.catalog),
+    )
     stars = read_table(source / "stars.ecsv")
     tables = _photometry_by_frame(read_table(source / "photometry.parquet"), frames)
     if not tables:
@@ -53,6 +59,7 @@ def standardize_again(
         ids=np.asarray(stars["id"]),
         epoch=epoch_of([t.meta["exposure"].jd_utc for t in tables]),
     )
+    matches["flags"] |= known_bits(stars, matches["star"])
     scale = float(stars.meta.get("pixel_scale", nan))
     fitted = fit_zero_points(tables, matches, reference, pixel_scale=scale, **settings.of("standardize"))
     done = standardize(tables, stars, fitted)

@@ -17,7 +17,7 @@ from pogson.pipeline.steps import STEPS
 CATALOG_COLUMNS = ("id", "ra", "dec", "pmra", "pmdec", "unit", "epoch")
 
 #: What [catalog] may say: whose bands the user's catalogue has, and whose magnitudes are wanted.
-CATALOG = {"system": ("gaia", "ps1", "sdss", "johnson"), "magnitudes": ("sdss", "johnson")}
+CATALOG = {"system": ("gaia", "ps1", "sdss", "johnson"), "magnitudes": ("sdss",)}
 
 #: Sections whose keys the user chooses.
 FREE = {

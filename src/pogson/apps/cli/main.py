@@ -24,7 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "measure": ("measure", "Measure the stars of frames, with the whole error budget."),
     "stack": ("stack", "Shift, scale and combine frames to one deep image."),
     "standardize": ("standardize", "Put a finished run on another catalogue or colour term."),
-    "catalog": ("catalog", "Keep reference catalogues at hand: add, list, cone, export, import."),
+    "catalog": ("catalog", "Keep reference catalogues at hand: add, fetch, list, cone, export, import."),
     "show": ("show", "Tell what is in a frame, a table or the folder of a run."),
     "plot": ("plot", "Draw a frame, or a picture of a finished run."),
     "simulate": ("simulate", "Write a simulated night, with the truth beside it."),
