@@ -292,9 +292,8 @@ def test_a_finder_chart_is_drawn_offline_and_with_a_survey_where_it_is_wanted(
     same = pogson("plot", path, "--finder", "--out", tmp_path / "same.png")
     assert plain.code == same.code == 0 and not asked
     assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "same.png").read_bytes()
-    wide = pogson(
-        "plot", "finder", path, "--online", "--survey", "CDS/P/2MASS/J", "--out", tmp_path / "w.png"
-    )
+    online = ("plot", "finder", path, "--online", "--out")
+    wide = pogson(*online, tmp_path / "w.png", "--survey", "CDS/P/2MASS/J")
     assert wide.code == 0 and len(asked) == 1 and "2MASS" in asked[0]
     with Image.open(tmp_path / "plain.png") as one, Image.open(tmp_path / "w.png") as other:
         assert other.width > 1.4 * one.width

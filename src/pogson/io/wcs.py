@@ -18,6 +18,8 @@ _NUMBERS = re.compile(
 )
 _SIP = re.compile(r"(AP?|BP?)_(ORDER|\d_\d)$")
 _CELESTIAL = re.compile(r"(RA--|DEC-)-?-?(TAN|SIN|ARC|STG|ZEA|ZPN|TPV|TAN-SIP|NCP)$")
+#: how headers say degree; where they say nothing, the standard says it
+_DEGREE = ("", "deg", "degree", "degrees", "degs", "d")
 _NEEDED = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
 
 
@@ -35,13 +37,20 @@ def wcs_cards(header: Header) -> tuple[dict[str, Any], list[str]]:
         return {}, []
     if not all(_CELESTIAL.match(kind) for kind in types) or types[0][:2] == types[1][:2]:
         return {}, [f"the coordinates {types[0]}, {types[1]} are no pair: WCS cards ignored"]
+    units = [str(header.get(f"CUNIT{n}", "")).strip() for n in (1, 2)]
+    strange = [unit for unit in units if unit.lower() not in _DEGREE]
+    if strange:
+        return {}, [f"coordinates in '{strange[0]}', not degrees: WCS cards ignored"]
     out: dict[str, Any] = {"CTYPE1": types[0], "CTYPE2": types[1], "CUNIT1": "deg", "CUNIT2": "deg"}
     sip: dict[str, Any] = {}
+    damaged = []
     for key in header:
         if _NUMBERS.match(key):
             value = number(header.get(key))
             if isfinite(value):
                 out[key] = value
+            else:
+                damaged.append(key)
         elif _SIP.match(key):
             sip[key] = number(header.get(key))
     if "EQUINOX" not in out and isfinite(epoch := number(header.get("EPOCH"))):
@@ -49,11 +58,40 @@ def wcs_cards(header: Header) -> tuple[dict[str, Any], list[str]]:
     frame = str(header.get("RADESYS", header.get("RADECSYS", ""))).strip().upper()
     if frame in ("ICRS", "FK5", "FK4", "FK4-NO-E"):
         out["RADESYS"] = frame
+    if any(key.startswith("PC") for key in out):
+        # the standard's default
+        out = {"CDELT1": 1.0, "CDELT2": 1.0} | out
     _one_matrix(out)
-    scale = pixel_scale(out)
-    if not all(key in out for key in _NEEDED) or not isfinite(scale) or not -90 <= out["CRVAL2"] <= 90:
-        return {}, ["the WCS cards are incomplete or damaged: ignored"]
-    return _with_sip(out, sip)
+    fault = _fault_of(out, damaged)
+    if fault:
+        return {}, [f"{fault}: WCS cards ignored"]
+    notes = _without_damaged_terms(out, damaged)
+    cards, more = _with_sip(out, sip)
+    return cards, notes + more
+
+
+def _fault_of(out: Mapping[str, Any], damaged: list[str]) -> str:
+    """Why the cards make no coordinates; empty where they do."""
+    for key in _NEEDED:
+        if key not in out:
+            return f"{key} is {'no number' if key in damaged else 'missing'}"
+    if not -90 <= out["CRVAL2"] <= 90:
+        return f"CRVAL2 = {out['CRVAL2']:g} is no declination"
+    for key in damaged:
+        if key.startswith(("CD", "PC")):
+            return f"{key} is no number"
+    return "" if isfinite(pixel_scale(out)) else "the matrix makes no pixel scale"
+
+
+def _without_damaged_terms(out: dict[str, Any], damaged: list[str]) -> list[str]:
+    """A distortion of which one term is lost is none."""
+    if not any(key.startswith("PV") for key in damaged):
+        return []
+    for key in [key for key in out if key.startswith("PV")]:
+        del out[key]
+    for n in ("1", "2"):
+        out[f"CTYPE{n}"] = out[f"CTYPE{n}"].replace("TPV", "TAN")
+    return ["the PV distortion is damaged: ignored"]
 
 
 def pixel_scale(cards: Mapping[str, Any]) -> float:
