@@ -141,7 +141,7 @@ def test_a_run_stopped_before_anything_was_done_leaves_nothing(small_night, tmp_
     def stop(*arguments, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pogson.pipeline.run.prepare_night", stop)
+    monkeypatch.setattr("pogson.pipeline.stages.prepare_night", stop)
     with pytest.raises(KeyboardInterrupt):
         run(small_night, out=tmp_path / "a" / "out")
     assert not (tmp_path / "a").exists()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pogson.core.errors import PogsonError
 from pogson.core.frame import Exposure, Master, RawFrame
 from pogson.io.fits import read_raw
+from pogson.io.mapped import Shelf
 from pogson.io.scan import Scan
 from pogson.pipeline.workers import Failure, Progress, Silent, map_frames
 from pogson.steps.calibrate.camera import Camera, measure_camera
@@ -45,8 +46,22 @@ class Night:
     notes: tuple[str, ...] = ()
 
 
-def prepare_night(scan: Scan, *, workers: int = 0, progress: Progress | None = None) -> Night:
-    """Measure the camera and make the masters; a frame that cannot be used is a failure of its own."""
+def prepare_night(
+    scan: Scan, *, workers: int = 0, progress: Progress | None = None, shelf: Shelf | None = None
+) -> Night:
+    """Measure the camera and make the masters; a frame that cannot be used is a failure of its own.
+
+    Parameters
+    ----------
+    scan : Scan
+        Of the folder.
+    workers : int
+        Frames read at a time; 0 takes all processors.
+    progress : Progress, optional
+        Whoever shows how far things are.
+    shelf : Shelf, optional
+        Takes the masters, which then need no memory.
+    """
     exposures = [_with_band(e) for e in scan.exposures]
     failures: list[Failure] = []
     read = _reader(failures, workers, progress or Silent())
@@ -54,7 +69,7 @@ def prepare_night(scan: Scan, *, workers: int = 0, progress: Progress | None = N
     masters: list[Master] = []
     filled: dict[str, Exposure] = {}
     for key, group in _groups(exposures).items():
-        camera, group_masters = _prepare_group(group, read, failures)
+        camera, group_masters = _prepare_group(group, read, failures, shelf)
         cameras[key] = camera
         masters += group_masters
         filled |= {e.path: camera.applied_to(e) for e in group}
@@ -63,7 +78,7 @@ def prepare_night(scan: Scan, *, workers: int = 0, progress: Progress | None = N
         tuple(e for e in done if e.kind == "light"),
         tuple(e for e in done if e.kind != "light"),
         cameras,
-        Masters(tuple(masters)),
+        Masters(tuple(masters), rest=shelf.release) if shelf else Masters(tuple(masters)),
         tuple(failures),
         scan.notes,
     )
@@ -113,7 +128,7 @@ def _reader(failures: list[Failure], workers: int, progress: Progress) -> Reader
 
 
 def _prepare_group(
-    group: Sequence[Exposure], read: Reader, failures: list[Failure]
+    group: Sequence[Exposure], read: Reader, failures: list[Failure], shelf: Shelf | None
 ) -> tuple[Camera, list[Master]]:
     lights = [e for e in group if e.kind == "light"]
     if all(e.reduced for e in lights) and lights:
@@ -125,11 +140,11 @@ def _prepare_group(
         read("looking at the camera", some) for some in (biases, flats, _spread(lights, SAMPLE["light"]))
     )
     camera = measure_camera(*sample)
-    return camera, _make_masters(group, camera, read, failures)
+    return camera, _make_masters(group, camera, read, failures, shelf)
 
 
 def _make_masters(
-    group: Sequence[Exposure], camera: Camera, read: Reader, failures: list[Failure]
+    group: Sequence[Exposure], camera: Camera, read: Reader, failures: list[Failure], shelf: Shelf | None
 ) -> list[Master]:
     """Bias first, then darks with it, then flats with both; a set that fails is named and left out.
 
@@ -144,10 +159,16 @@ def _make_masters(
         ]
         try:
             if frames:
-                masters.append(_make_master(kind, frames, camera, Masters(tuple(masters)), at))
+                made = _make_master(kind, frames, camera, Masters(tuple(masters)), at)
+                masters.append(_shelved(made, shelf) if shelf else made)
         except PogsonError as error:
             failures.append(Failure(f"{kind} set", str(error)))
     return masters
+
+
+def _shelved(master: Master, shelf: Shelf) -> Master:
+    planes = {name: shelf.put(getattr(master, name)) for name in ("data", "variance", "mask")}
+    return replace(master, **planes)
 
 
 def _make_master(kind: str, frames: list[RawFrame], camera: Camera, made: Masters, at: float) -> Master:

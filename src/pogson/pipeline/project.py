@@ -76,7 +76,7 @@ class Project:
 
         Work that can be picked up again stays, and so does that of the run before.
         """
-        if self.fresh and not (keep_work and any(self.cache.iterdir())):
+        if self.fresh and not (keep_work and any(self.cache.glob("*.arrow"))):
             remove(self.cache)
         for folder in self.made:
             if folder.is_dir() and not any(folder.iterdir()):

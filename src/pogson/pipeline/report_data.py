@@ -49,7 +49,7 @@ def collect_report(
         summary=summary,
         labels=label_lines(frames, done, located),
         frames=_by_name(frames, "path"),
-        masters=[_master_line(m) for m in night.masters.masters],
+        masters=_master_lines(night),
         camera=[line for key, camera in night.cameras.items() for line in _camera_lines(key, camera)],
         pictures=list(drawn.values()),
         zero_points=_by_name(done.zero_points, "frame"),
@@ -92,6 +92,14 @@ def _repeats(done: Calibrated) -> Table:
 def _few_columns(stars: Table) -> Table:
     names = [n for n in stars.colnames if not n.startswith("flux_")]
     return stars[names]
+
+
+def _master_lines(night: Night) -> list[MasterLine]:
+    lines = []
+    for master in night.masters.masters:
+        lines.append(_master_line(master))
+        night.masters.rest()
+    return lines
 
 
 def _master_line(master: Master) -> MasterLine:

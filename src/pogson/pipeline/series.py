@@ -15,6 +15,7 @@ from pogson.core.flags import Star, flag_names
 from pogson.core.lightcurves import LightCurves
 from pogson.core.transform import Transform
 from pogson.pipeline.known import leave_alone
+from pogson.pipeline.memory import return_memory
 from pogson.steps.match.field import MatchFailure
 from pogson.steps.timeseries.comparison import find_near
 from pogson.steps.timeseries.detrend import Detrended, detrend
@@ -48,6 +49,8 @@ class Series:
         As measured, before anything was compared.
     detrended : Detrended or None
         Where it was asked for.
+    periods : mapping of star to Period
+        Of the target and of the stars that stand out most.
     """
 
     band: str
@@ -55,6 +58,7 @@ class Series:
     variability: Table
     curves: LightCurves
     detrended: Detrended | None = None
+    periods: Mapping[int, Period] = field(default_factory=dict)
 
 
 def series_bands(photometry: Sequence[Table], *, asked: bool) -> list[str]:
@@ -165,7 +169,7 @@ def make_series(
     detrending : mapping, optional
         Settings of `detrend`.
     """
-    from pogson.steps.timeseries.period import find_periods  # scipy.stats is slow to import
+    from pogson.steps.timeseries.period import add_periods, find_periods  # slow to import
 
     notes: list[str] = []
     found = []
@@ -181,16 +185,21 @@ def make_series(
             ensemble = compare_ensemble(curves, target=target, exclude=known)
             shaded = find_shaded(ensemble)
             if shaded.any():
+                del ensemble  # as large as the light curves themselves
                 curves = replace(curves, flags=curves.flags | np.where(shaded, int(Star.SHADED), 0))
                 ensemble = compare_ensemble(curves, target=target, exclude=known)
+            return_memory()
             varying = stars_that_vary(measure_variability(ensemble))
             if set(varying) & set(ensemble.members):
+                del ensemble
                 ensemble = compare_ensemble(curves, target=target, exclude=[*known, *varying])
         except NightError as error:
             notes.append(f"no light curves in {band}: {error}")
             continue
         notes += [words] if words else []
-        variability = find_periods(ensemble, measure_variability(ensemble))
+        variability = measure_variability(ensemble)
+        periods = find_periods(ensemble, variability)
+        variability = add_periods(variability, periods)
         variability["band"] = band
         if len(ensemble.members) < FEWEST:
             notes.append(
@@ -199,5 +208,5 @@ def make_series(
             )
         on = (detrending or {}).get("method", "none") != "none"
         detrended = detrend(ensemble, **(detrending or {})) if on else None
-        found.append(Series(band, ensemble, variability, curves, detrended))
+        found.append(Series(band, ensemble, variability, curves, detrended, periods))
     return found, notes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, nan
 from threading import Lock
@@ -46,6 +46,8 @@ class Masters:
     prepared: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     # What one thread prepares, the others wait for: the planes are large.
     turn: Lock = field(default_factory=Lock, repr=False, compare=False)
+    # Called when planes have been prepared: masters that lie on the disk need no memory then.
+    rest: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
     def match(
         self,

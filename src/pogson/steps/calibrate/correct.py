@@ -138,6 +138,7 @@ def _planes(matched: Matched, exposure: Exposure, step: float, masters: Masters 
             for old in list(masters.prepared)[: max(len(masters.prepared) + 1 - keep, 0)]:
                 masters.prepared.pop(old, None)
             masters.prepared[key] = found
+            masters.rest()
     return found
 
 

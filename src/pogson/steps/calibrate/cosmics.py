@@ -64,5 +64,6 @@ def flag_cosmics(
         float(contrast),
         iterations,
     )
-    mask = frame.mask | hits.astype(np.uint16) * np.uint16(Pixel.COSMIC)
+    mask = frame.mask.copy()
+    mask[hits.view(bool)] |= int(Pixel.COSMIC)
     return replace(frame, mask=mask)

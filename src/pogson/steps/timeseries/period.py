@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import nan, pi, sqrt
 from typing import Annotated
@@ -11,7 +12,7 @@ import numpy as np
 from astropy.table import Table
 from astropy.timeseries import BoxLeastSquares, LombScargle
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
+from scipy.special import chdtrc, ndtr
 
 from pogson.core.errors import NightError, SettingError
 from pogson.steps.timeseries.ensemble import Ensemble
@@ -125,11 +126,9 @@ def find_period(
 
 
 def find_periods(
-    ensemble: Ensemble, variability: Table, *, first: int = 20, method: str = "sine", max_fap: float = 0.01
-) -> Table:
-    """VARIABILITY with the periods of the target and of the stars that stand out most.
-
-    A period is given where its false-alarm probability is below `max_fap`; `fap` is always given.
+    ensemble: Ensemble, variability: Table, *, first: int = 20, method: str = "sine"
+) -> dict[int, Period]:
+    """The best period of the target and of the stars that stand out most, by the star's number.
 
     Parameters
     ----------
@@ -141,19 +140,37 @@ def find_periods(
         Number of ranks that are searched.
     method : str
         As in `find_period`.
+    """
+    rank = np.asarray(variability["rank"])
+    wanted = ((rank > 0) & (rank <= first)) | (np.asarray(variability["role"]) == "target")
+    periods = {}
+    for row in np.flatnonzero(wanted):
+        with suppress(NightError, SettingError):
+            star = int(variability["star"][row])
+            periods[star] = find_period(
+                ensemble.curves.time, ensemble.mag[row], ensemble.mag_err[row], method=method
+            )
+    return periods
+
+
+def add_periods(variability: Table, periods: Mapping[int, Period], *, max_fap: float = 0.01) -> Table:
+    """VARIABILITY with the periods; one is given where its false-alarm probability is low, `fap` always.
+
+    Parameters
+    ----------
+    variability : Table
+        VARIABILITY.
+    periods : mapping of star to Period
+        From `find_periods`.
     max_fap : float
         Largest probability of a false alarm.
     """
     table = variability.copy()
-    rank = np.asarray(table["rank"])
-    wanted = ((rank > 0) & (rank <= first)) | (np.asarray(table["role"]) == "target")
-    for row in np.flatnonzero(wanted):
-        try:
-            found = find_period(ensemble.curves.time, ensemble.mag[row], ensemble.mag_err[row], method=method)
-        except (NightError, SettingError):
-            continue
-        table["fap"][row] = found.fap
-        table["period"][row] = found.period if found.fap < max_fap else nan
+    for row, star in enumerate(np.asarray(table["star"]).tolist()):
+        if star in periods:
+            found = periods[star]
+            table["fap"][row] = found.fap
+            table["period"][row] = found.period if found.fap < max_fap else nan
     return table
 
 
@@ -198,7 +215,7 @@ def _box(t: Values, m: Values, err: Values, frequency: Values, span: float) -> P
     at = len(power) - 1 - k
     # boxes in every phase of every period: each is a trial
     trials = len(power) * max(1.0, float(1.0 / frequency[k]) / float(found.duration[at]))
-    fap = float(min(1.0, trials * chi2.sf(power[k] ** 2, 1)))
+    fap = float(min(1.0, trials * chdtrc(1, power[k] ** 2)))
     return Period(
         1.0 / frequency[k],
         nan,
@@ -221,7 +238,7 @@ def _string(t: Values, m: Values, err: Values, frequency: Values, span: float) -
     best, top = _peak(close, _shortness(t, m, close))
     # of white noise the length is 1 with the variance of von Neumann's ratio
     n = len(t)
-    one = float(norm.sf(top / sqrt((n - 2.0) / (n**2 - 1.0))))
+    one = float(ndtr(-top / sqrt((n - 2.0) / (n**2 - 1.0))))
     # a string feels every harmonic: neighbours in the grid are trials of their own
     fap = float(-np.expm1(len(frequency) * np.log1p(-min(one, 1.0 - 1e-16))))
     return Period(
