@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,15 @@ from pogson.steps.detect.find import detect_stars
 from pogson.steps.inspect.metrics import Metrics, measure_metrics
 from pogson.steps.match.align import match_stars
 from pogson.steps.match.field import MatchFailure
+from pogson.steps.measure.annulus import lay_out
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.growth import GrowthCurve, fit_growth
 
 #: settings of the measurement that the curve of growth shares
 GROWTH_SETTINGS = ("radius", "radius_pixels", "annulus_inner", "annulus_outer")
+
+
+FWHM = 3.0  # px: where nothing is known
 
 
 @dataclass(frozen=True)
@@ -81,14 +86,22 @@ class Workshop:
         """Read a light frame and calibrate it."""
         return calibrate_frame(read_raw(exposure), self.masters, **self.settings.of("calibrate"))
 
-    def detect(self, exposure: Exposure) -> Detected:
-        """Read, calibrate and search a light frame; a run that was stopped may have its stars already."""
-        key = self._key(exposure)
+    def detect(self, exposure: Exposure, start: float = FWHM) -> Detected:
+        """Read, calibrate and search a light frame; a run that was stopped may have its stars already.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The light frame.
+        start : float
+            FWHM, pixels, with which the search for stars begins.
+        """
+        key = self._key(exposure, start)
         known = self.cache.get(key)
         if known is not None:
             return _restore_detected(exposure, known.read(), key)
         frame = self.calibrate(exposure)
-        stars = detect_stars(frame, **self.settings.of("detect"))
+        stars = detect_stars(frame, start=start, **self.settings.of("detect"))
         sky, psf = stars.meta.pop("sky"), stars.meta["psf"]  # the sky's maps are as large as the frame
         metrics = measure_metrics(frame, stars, sky.level_mesh, **self.settings.of("inspect"))
         made = frame.calibration
@@ -123,9 +136,11 @@ class Workshop:
             return _restore_measured(light, transform, known)
         frame = detected.frame or self.calibrate(detected.exposure)
         fwhm = detected.psf.fwhm
-        photometry = measure_aperture(frame, field, at=transform, fwhm=fwhm, **settings)
+        inner = {k: v for k, v in settings.items() if k in ("annulus_inner", "annulus_inner_pixels")}
+        layout = lay_out(frame, field, at=transform, fwhm=fwhm, **inner)
+        photometry = measure_aperture(frame, field, at=transform, fwhm=fwhm, layout=layout, **settings)
         shared = {k: v for k, v in settings.items() if k in GROWTH_SETTINGS}
-        growth = fit_growth(frame, field, at=transform, fwhm=fwhm, **shared)
+        growth = fit_growth(frame, field, at=transform, fwhm=fwhm, layout=layout, **shared)
         meta = {k: v for k, v in photometry.meta.items() if k != "exposure"}
         kept = self.cache.put(key, photometry, {"growth": growth, "meta": meta})
         kept.meta = photometry.meta
@@ -154,7 +169,7 @@ class Workshop:
         guess : Transform or None
             Map of a frame taken near this one.
         """
-        detected = self.detect(exposure)
+        detected = self.detect(exposure, usual_fwhm(field))
         options = {k: v for k, v in self.settings.of("match").items() if k == "radius"}
         try:
             transform: Transform | MatchFailure = match_stars(
@@ -172,15 +187,21 @@ class Workshop:
         stored.meta = {name: detected.stars.meta[name] for name in ("psf", "exposure")}
         return stored
 
-    def _key(self, exposure: Exposure) -> str:
+    def _key(self, exposure: Exposure, start: float) -> str:
         """Everything that the stars of a frame depend on."""
         file = Path(exposure.path).stat()
         masters = [(m.name, m.n, m.sources, m.notes) for m in self.masters.masters]
         steps = [self.settings.of(name) for name in ("calibrate", "detect", "inspect")]
-        return make_key(pogson.__version__, file.st_size, file.st_mtime_ns, exposure, masters, steps)
+        return make_key(pogson.__version__, file.st_size, file.st_mtime_ns, exposure, masters, steps, start)
 
 
 _FACTS = ("psf", "sky", "noise", "masters", "missing", "unit", "metrics")
+
+
+def usual_fwhm(field: Table) -> float:
+    """The FWHM of the night's stars to within 5 %, mostly the same should another frame be the reference."""
+    fwhm = field.meta["psf"].fwhm
+    return float(round(1.1 ** round(log(fwhm) / log(1.1)), 2)) if fwhm > 0.0 else FWHM
 
 
 def key_of_field(field: Table) -> str:

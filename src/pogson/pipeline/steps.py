@@ -8,11 +8,11 @@ STEPS: dict[str, Step] = {
     step.name: step
     for step in (
         Step("calibrate", "pogson.steps.calibrate.correct:calibrate_frame"),
-        Step("detect", "pogson.steps.detect.find:detect_stars"),
+        Step("detect", "pogson.steps.detect.find:detect_stars", ("start",)),
         Step("inspect", "pogson.steps.inspect.metrics:measure_metrics"),
         Step("judge", "pogson.steps.inspect.judge:judge_frames"),
         Step("match", "pogson.steps.match.field:match_frames", ("names", "reference")),
-        Step("measure", "pogson.steps.measure.aperture:measure_aperture", ("at", "fwhm")),
+        Step("measure", "pogson.steps.measure.aperture:measure_aperture", ("at", "fwhm", "layout")),
         Step(
             "stack",
             "pogson.steps.stack.coadd:coadd",

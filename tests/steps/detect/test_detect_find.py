@@ -246,3 +246,13 @@ def test_adu_frames_are_searched_like_any_other():
 def test_a_wrong_setting_is_named(settings, message):
     with pytest.raises(SettingError, match=message):
         detect_stars(empty((50, 50)), **settings)
+
+
+@pytest.mark.parametrize("start", [3.0, 5.0, 9.0, 20.0])
+def test_where_the_search_for_the_width_begins_does_not_matter(start):
+    rng = np.random.default_rng(8)
+    x, y = grid((300, 300), 50)
+    frame = scene((300, 300), x, y, rng.uniform(5e4, 2e5, len(x)), fwhm=5.2)
+    stars = detect_stars(frame, start=start)
+    assert len(stars) == len(x)
+    assert stars.meta["psf"].fwhm == pytest.approx(5.2, rel=0.03)

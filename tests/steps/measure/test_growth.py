@@ -6,6 +6,7 @@ from measured_scene import grid, light, moffat, observe, table
 
 from pogson.core.flags import Pixel
 from pogson.kernels.overlap import circle_pixel_overlap
+from pogson.steps.measure.annulus import lay_out
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.growth import fit_growth
 from pogson.steps.measure.profile import (
@@ -214,3 +215,15 @@ def test_profiles_agree_with_themselves(beta):
         assert displaced_light(np.array([distance]), 9.0, 6.0, beta)[0] == pytest.approx(inside, abs=0.004)
     radius = float(surface_radius(image[100, 110], 6.0, beta))
     assert radius == pytest.approx(10.0, abs=0.1)
+
+
+def test_the_layout_may_be_known_before():
+    rng, image, stars = scene(3, 3.0, 3.2)
+    frame = observe(image, rng, sky=200.0)
+    layout = lay_out(frame, stars, fwhm=3.0)
+    alone, shared = fit_growth(frame, stars, fwhm=3.0), fit_growth(frame, stars, fwhm=3.0, layout=layout)
+    assert (alone.correction, alone.n) == (shared.correction, shared.n)
+    one = measure_aperture(frame, stars, fwhm=3.0)
+    other = measure_aperture(frame, stars, fwhm=3.0, layout=layout)
+    for name in one.colnames:
+        np.testing.assert_array_equal(one[name].data, other[name].data)

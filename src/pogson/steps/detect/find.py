@@ -53,6 +53,7 @@ def detect_stars(
     brightest: int = 0,
     box: Pixels = 64,
     left_out: tuple[str, ...] = (),
+    start: Pixels = STARTS[0],
 ) -> Table:
     """Find stars by matched filter and local maxima, and measure their centres and shapes.
 
@@ -74,6 +75,8 @@ def detect_stars(
         Side of the boxes in which the sky is estimated.
     left_out : tuple of str
         Parts of the frame where no star is wanted, each as "x0:x1,y0:y1" (0-based, stop excluded).
+    start : float
+        Where an unknown FWHM begins: near that of the night's other frames one search is enough.
 
     Returns
     -------
@@ -100,9 +103,8 @@ def detect_stars(
     a filter of half width 0.64 FWHM, that of DAOFIND itself, resolves stars that the wider one blends.
 
     Saturated stars are kept, one per group of saturated pixels, and skip these limits. A group without
-    wings is a hot pixel or a cosmic ray. An unknown FWHM starts at 3 px (at 7 and 14 px where
-    that finds no bright star) and follows the
-    bright stars until it changes by less than 25 %.
+    wings is a hot pixel or a cosmic ray. An unknown FWHM begins at `start` (at 3, 7 and 14 px where that
+    finds no bright star) and follows the bright stars until it changes by less than 25 %.
     """
     if not threshold > 0:
         raise SettingError(f"threshold = {threshold:g} sigma must be above 0; 5 is usual")
@@ -111,7 +113,7 @@ def detect_stars(
     parts = [_read_part(text) for text in left_out]
     first = estimate_sky(frame, box=box)
     sky = _with_noise(frame, first)
-    found, peaks, width, measured = _search(frame, sky, threshold, fwhm)
+    found, peaks, width, measured = _search(frame, sky, threshold, fwhm, start)
     reach = star_radii(peaks, measured)
     if pi * (reach @ reach) > CROWDED * frame.data.size:
         sky = _with_noise(frame, hide_stars(frame, first, peaks.x, peaks.y, reach))
@@ -149,13 +151,14 @@ def _with_noise(frame: Frame, sky: Sky) -> Sky:
     return replace(sky, noise_mesh=np.where(silent, expected, sky.noise_mesh).astype(np.float32))
 
 
-def _search(frame: Frame, sky: Sky, threshold: float, fwhm: float) -> tuple[Found, Peaks, float, float]:
+def _search(
+    frame: Frame, sky: Sky, threshold: float, fwhm: float, start: float
+) -> tuple[Found, Peaks, float, float]:
     """What the filter found, the peaks, the filter's width and the stars' width."""
     if isfinite(fwhm):
         found = search_frame(frame, sky, threshold, fwhm)
         return found, peaks_above(frame, sky, threshold, found), fwhm, fwhm
-    for start in (*STARTS, STARTS[0]):
-        width = start
+    for width in (*dict.fromkeys((start, *STARTS)), start):
         for _ in range(ROUNDS):
             found = search_frame(frame, sky, threshold, width)
             peaks = peaks_above(frame, sky, threshold, found)

@@ -15,9 +15,8 @@ from pogson.core.flags import Star
 from pogson.core.frame import Frame
 from pogson.core.transform import Transform
 from pogson.core.units import Fwhms, Pixels, Sigma
-from pogson.steps.measure.annulus import block_stars, measure_annulus
+from pogson.steps.measure.annulus import lay_out, measure_annulus
 from pogson.steps.measure.aperture import FILLED
-from pogson.steps.measure.stars import locate_stars
 
 
 def measure_box(
@@ -57,10 +56,10 @@ def measure_box(
         once, and the error of the sky level times the number of pixels. The light below a threshold, and
         the noise peaks above it, are a bias that depends on brightness and that no error holds.
     """
-    stars = locate_stars(field, at, fwhm)
+    layout = lay_out(frame, field, at=at, fwhm=fwhm, annulus_inner=annulus_inner)
+    stars = layout.stars
     inner, outer = annulus_inner * stars.fwhm, annulus_outer * stars.fwhm
-    blocked = block_stars(frame, stars.x, stars.y, stars.flux, fwhm=stars.fwhm, beta=stars.beta, limit=inner)
-    sky = measure_annulus(frame, stars.x, stars.y, blocked, inner=inner, outer=outer)
+    sky = measure_annulus(frame, stars.x, stars.y, layout.blocked, inner=inner, outer=outer)
     n = len(stars.x)
     flux, flux_err, pixels = np.full(n, nan), np.full(n, nan), np.zeros(n, int)
     flags = np.full(n, int(Star.INCOMPLETE))

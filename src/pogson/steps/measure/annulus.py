@@ -3,23 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, pi, sqrt
+from math import exp, nan, pi, sqrt
 
 import numpy as np
+from astropy.table import Table
 from numpy.typing import NDArray
 
 from pogson.core.errors import SettingError
 from pogson.core.flags import UNUSABLE
 from pogson.core.frame import Frame
+from pogson.core.transform import Transform
+from pogson.core.units import Fwhms, Pixels
 from pogson.kernels.annulus import annulus_sky
 from pogson.kernels.neighbors import paint_stars
 from pogson.steps.measure.budget import SKY_FACTOR
 from pogson.steps.measure.profile import surface_radius
-from pogson.steps.measure.stars import by_rows
+from pogson.steps.measure.stars import Stars, by_rows, locate_stars
 
 Array = NDArray[np.float64]
 
 CLIP = 3.0  # sigma
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The stars of a field in one frame, and the pixels that they and flags take from the sky."""
+
+    stars: Stars
+    blocked: NDArray[np.uint8]  # (ny, nx), as from `block_stars`
+
+
+def lay_out(
+    frame: Frame,
+    field: Table,
+    *,
+    at: Transform | None = None,
+    fwhm: Pixels = nan,
+    annulus_inner: Fwhms = 4.0,
+    annulus_inner_pixels: Pixels = 0.0,
+) -> Layout:
+    """What `measure_aperture` and `fit_growth` both begin with; their arguments."""
+    stars = locate_stars(field, at, fwhm)
+    limit = annulus_inner_pixels or annulus_inner * stars.fwhm
+    return Layout(
+        stars,
+        block_stars(frame, stars.x, stars.y, stars.flux, fwhm=stars.fwhm, beta=stars.beta, limit=limit),
+    )
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from pogson.core.frame import Frame
 from pogson.core.transform import Transform
 from pogson.core.units import Fwhms, Pixels
 from pogson.kernels.aperture import sum_apertures
-from pogson.steps.measure.annulus import block_stars, measure_annulus
+from pogson.steps.measure.annulus import Layout, lay_out, measure_annulus
 from pogson.steps.measure.budget import POGSON, scintillation, split_variance, zero_errors
-from pogson.steps.measure.stars import Stars, by_rows, contamination, locate_stars
+from pogson.steps.measure.phase import phase_scatter
+from pogson.steps.measure.stars import Stars, by_rows, contamination
 
 Array = NDArray[np.float64]
 
@@ -42,6 +43,7 @@ def measure_aperture(
     sky_method: str = "median",
     min_sky_pixels: int = 50,
     fwhm: Pixels = nan,
+    layout: Layout | None = None,
 ) -> Table:
     """Flux of every star of the field in this frame, above the local sky, with its error budget.
 
@@ -69,6 +71,8 @@ def measure_aperture(
         Below this number of sky pixels a star is flagged, and more pixels are let in.
     fwhm : float
         Full width at half maximum of this frame's stars; NaN takes it from the field.
+    layout : Layout or None
+        From `lay_out` with the same arguments, where it is known already.
 
     Returns
     -------
@@ -91,7 +95,15 @@ def measure_aperture(
     ----------
     Howell 1989, PASP 101, 616; Merline & Howell 1995, Exp. Astron. 6, 163; Stetson 1987, PASP 99, 191.
     """
-    stars = locate_stars(field, at, fwhm)
+    layout = layout or lay_out(
+        frame,
+        field,
+        at=at,
+        fwhm=fwhm,
+        annulus_inner=annulus_inner,
+        annulus_inner_pixels=annulus_inner_pixels,
+    )
+    stars = layout.stars
     if not frame.exposure.exptime > 0.0:
         raise FrameError(f"{_name(frame)}: exposure time unknown; give exptime for a magnitude per second")
     aperture = radius_pixels or radius * stars.fwhm
@@ -102,12 +114,11 @@ def measure_aperture(
             f"the aperture's radius ({aperture:g} px) must be above 0 and not above the annulus' inner "
             f"radius ({inner:g} px); change radius or annulus_inner"
         )
-    blocked = block_stars(frame, stars.x, stars.y, stars.flux, fwhm=stars.fwhm, beta=stars.beta, limit=inner)
     sky = measure_annulus(
         frame,
         stars.x,
         stars.y,
-        blocked,
+        layout.blocked,
         inner=inner,
         outer=outer,
         method=sky_method,
@@ -134,6 +145,7 @@ def measure_aperture(
     annulus = np.hypot(sky.level_err[:, None] * frame.correlation, zero[:, 1]) * area
     flicker = scintillation(frame.exposure)
     scatter = np.nan_to_num(flicker) * np.abs(fluxes)
+    phase = np.array([phase_scatter(r, stars.fwhm, stars.beta) for r in all_radii]) * np.abs(fluxes)
 
     flags = _flag_pixels(bits, coverage[:, 0], sums[:, 0], stars, aperture, frame.shape)
     flags |= np.where(sky.few, int(Star.FEW_SKY), 0)
@@ -144,12 +156,12 @@ def measure_aperture(
         flags |= int(Star.EMPIRICAL)
         parts = {name: np.zeros(len(peak)) for name in ("source", "dark", "read", "flat", "quantisation")}
         parts["sky"] = np.maximum(variances[:, 0], 0.0)
-        scatter = np.zeros_like(fluxes)
+        scatter = phase = np.zeros_like(fluxes)
     else:
         parts = split_variance(variances[:, 0], terms, sky.level)
     flux = fluxes[:, 0]
     lost = np.isnan(flux)
-    parts |= {"annulus": annulus[:, 0] ** 2, "scintillation": scatter[:, 0] ** 2}
+    parts |= {"annulus": annulus[:, 0] ** 2, "scintillation": scatter[:, 0] ** 2, "phase": phase[:, 0] ** 2}
     errors = {f"err_{name}": np.where(lost, nan, np.sqrt(value)) for name, value in parts.items()}
     flux_err = np.sqrt(np.sum([value**2 for value in errors.values()], axis=0))
     flags |= np.where(flux <= 0.0, int(Star.NEGATIVE), 0)
@@ -158,7 +170,7 @@ def measure_aperture(
     for k in range(1, len(all_radii)):
         extra[f"flux_r{k}"] = fluxes[:, k]
         extra[f"flux_r{k}_err"] = np.sqrt(
-            np.maximum(variances[:, k], 0.0) + annulus[:, k] ** 2 + scatter[:, k] ** 2
+            np.maximum(variances[:, k], 0.0) + annulus[:, k] ** 2 + scatter[:, k] ** 2 + phase[:, k] ** 2
         )
     return PHOTOMETRY.table(
         meta={
@@ -170,6 +182,7 @@ def measure_aperture(
             "annulus": (inner, outer),
             "sky_method": sky_method,
             "sky_zero_err": float(zero[0, 0]),  # of all sky levels together; fluxes do not have it
+            "phase": phase_scatter(aperture, stars.fwhm, stars.beta),
             "scintillation": flicker,  # NaN: unknown, the term is 0
         },
         star=stars.id,

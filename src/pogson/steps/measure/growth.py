@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from pogson.core.frame import Frame
 from pogson.core.transform import Transform
 from pogson.core.units import Fwhms, Pixels
-from pogson.steps.measure.annulus import block_stars, measure_annulus
+from pogson.steps.measure.annulus import Layout, lay_out, measure_annulus
 from pogson.steps.measure.aperture import sum_stars
 from pogson.steps.measure.budget import POGSON
 from pogson.steps.measure.ratios import Ratios, extra_error, isolated, measure_ratios
-from pogson.steps.measure.stars import locate_stars
 from pogson.steps.measure.wings import extrapolate
 
 Array = NDArray[np.float64]
@@ -80,6 +79,7 @@ def fit_growth(
     annulus_outer: Fwhms = 7.0,
     min_stars: int = 3,
     fwhm: Pixels = nan,
+    layout: Layout | None = None,
 ) -> GrowthCurve:
     """Aperture correction of a frame, from the ratio of small to large apertures of good stars.
 
@@ -103,6 +103,8 @@ def fit_growth(
         Fewer isolated, unsaturated stars than this give no correction.
     fwhm : float
         Full width at half maximum of this frame's stars; NaN takes it from the field.
+    layout : Layout or None
+        From `lay_out`, where it is known already.
 
     Returns
     -------
@@ -121,11 +123,11 @@ def fit_growth(
     ----------
     Howell 1989, PASP 101, 616; Stetson 1990, PASP 102, 932.
     """
-    stars = locate_stars(field, at, fwhm)
+    layout = layout or lay_out(frame, field, at=at, fwhm=fwhm, annulus_inner=annulus_inner)
+    stars, blocked = layout.stars, layout.blocked
     main = radius_pixels or radius * stars.fwhm
     inner = annulus_inner * stars.fwhm
     annulus = (inner, max(annulus_outer * stars.fwhm, sqrt(inner**2 + 300.0 / pi)))
-    blocked = block_stars(frame, stars.x, stars.y, stars.flux, fwhm=stars.fwhm, beta=stars.beta, limit=inner)
     if not np.any(stars.flux > 0.0):
         sky = measure_annulus(frame, stars.x, stars.y, blocked, inner=annulus[0], outer=annulus[1])
         sums = sum_stars(frame, stars, np.array([main]))[0][:, 0]
