@@ -111,3 +111,13 @@ def test_a_run_goes_on_where_the_services_are_down(pogson, store, service, small
     answer = pogson("run", small_night, "--out", tmp_path / "out", "--quiet", "--online")
     assert answer.code == 0 and "online: gaia: nothing new; Gaia DR3 cannot be fetched" in answer.out
     assert "magnitudes are instrumental" in answer.out
+
+
+def test_variables_of_your_own_list_are_left_alone(pogson, store, small_night, tmp_path):
+    lines = (small_night / "catalog.csv").read_text().splitlines()
+    (tmp_path / "suspects.csv").write_text("\n".join(lines[:4]) + "\n")
+    assert pogson("catalog", "add", tmp_path / "suspects.csv", "--variables").code == 0
+    answer = pogson(
+        "run", small_night, "--out", tmp_path / "out", "--quiet", "--catalog", small_night / "catalog.csv"
+    )
+    assert answer.code == 0 and "3 known variables (suspects 3) are kept out" in answer.out

@@ -169,3 +169,12 @@ def test_all_real_catalogues_are_read_or_refused_in_one_line(real_data):
     assert (len(m13), m13.meta["bands"]) == (12544, "u,g,r,i,z")
     assert np.nanmax(m13["mag_u"]) < 30
     assert read["landolt_all.csv"]["dec"].min() < -40
+
+
+def test_a_list_of_variables_needs_no_magnitudes(tmp_path):
+    (tmp_path / "v.csv").write_text("name,ra,dec\nAE UMa,144.2,44.1\nB,144.3,44.2\n")
+    with pytest.raises(FileError, match="no magnitude column"):
+        read_catalog(tmp_path / "v.csv")
+    table = read_catalog(tmp_path / "v.csv", variables=True)
+    assert list(table["id"]) == ["AE UMa", "B"] and (table["flags"] == int(Star.VARIABLE)).all()
+    assert table.meta["bands"] == ""

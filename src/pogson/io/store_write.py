@@ -42,7 +42,14 @@ class About:
 
 
 def add_catalog(
-    table: Table, name: str, *, store: Path, source: str = "", system: str = "", overwrite: bool = False
+    table: Table,
+    name: str,
+    *,
+    store: Path,
+    source: str = "",
+    system: str = "",
+    kind: str = "stars",
+    overwrite: bool = False,
 ) -> Stored:
     """Put a catalogue into the store; rows that repeat a star's place and magnitudes are dropped.
 
@@ -58,6 +65,8 @@ def add_catalog(
         Where it came from, in words.
     system : str
         Whose bands they are: gaia, ps1, sdss; empty where unknown.
+    kind : str
+        stars or variables.
     overwrite : bool
         Replace a catalogue of that name.
 
@@ -76,7 +85,7 @@ def add_catalog(
         raise FileError(f"{source or name}: holds no star with a position; nothing is added")
     order = ORDERS[0] if len(rows) > _DENSE else ORDERS[1]
     bands = tuple(c[4:] for c in rows.colnames if c.startswith("mag_") and not c.endswith("_err"))
-    about = About(source, system, epoch=float(table.meta.get("epoch", nan)), bands=bands)
+    about = About(source, system, kind=kind, epoch=float(table.meta.get("epoch", nan)), bands=bands)
     make_folder(store)
     part = store / f".{name}.{os.getpid()}.part"
     try:

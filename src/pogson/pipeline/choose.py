@@ -16,6 +16,8 @@ from pogson.steps.match.bands import add_bands
 
 #: mag: of one star, where a catalogue tells no errors
 _USUAL_ERR = 0.03
+#: of the scatter of a relation, what all stars of a field may share: they are of one population
+_SHARED_SCATTER = 0.5
 #: bands that several systems call by the same name
 _SHARED = ("g", "r", "i", "z")
 
@@ -59,7 +61,8 @@ def choose_catalog(
 
     First counts how many of the bands a catalogue serves, by itself or by a published relation; then how
     many by itself; then the error that a zero point would have, from the accuracy of the catalogue (one of
-    your own counts as exact), the errors of its stars there and their number; then the number of stars.
+    your own counts as exact) and of the relation, the errors of its stars there and their number; then the
+    number of stars.
 
     Parameters
     ----------
@@ -115,7 +118,8 @@ def _offer(one: Stored, table: Table, wanted: Sequence[str], wishes: Wishes, lea
         err = np.asarray(full[f"mag_{band}_err"], float)[good]
         typical = float(np.nanmedian(err)) if np.isfinite(err).any() else _USUAL_ERR
         accuracy = one.accuracy if isfinite(one.accuracy) else 0.0
-        errors.append(hypot(accuracy, typical / np.sqrt(n)))
+        common = _SHARED_SCATTER * full.meta.get("scatter", {}).get(band, 0.0)
+        errors.append(hypot(accuracy, common, typical / np.sqrt(n)))
     made = set(full.meta.get("made", ()))
     return _Offer(
         one.name,

@@ -47,6 +47,7 @@ def _folder(store: str | None) -> Path:
     type=click.Choice(["gaia", "ps1", "sdss", "johnson"]),
     help="Whose bands they are, so that published relations can lead to others.",
 )
+@click.option("--variables", is_flag=True, help="They are lists of variable stars, to be left alone.")
 @click.option("--overwrite", is_flag=True, help="Replace a catalogue of that name.")
 @_STORE
 @config_options
@@ -54,6 +55,7 @@ def add(
     files: tuple[str, ...],
     name: str | None,
     system: str | None,
+    variables: bool,
     overwrite: bool,
     store: str | None,
     config: str | None,
@@ -67,7 +69,7 @@ def add(
     from pogson.io.store_write import add_catalog
 
     for path in files:
-        table = read_catalog(path, columns=settings.catalog_columns)
+        table = read_catalog(path, columns=settings.catalog_columns, variables=variables)
         plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in name or str(table.meta["name"]))
         stored = add_catalog(
             table,
@@ -75,6 +77,7 @@ def add(
             store=_folder(store),
             source=str(path),
             system=system or settings.catalog.get("system", ""),
+            kind="variables" if variables else "stars",
             overwrite=overwrite,
         )
         _say(stored)

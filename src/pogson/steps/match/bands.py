@@ -40,7 +40,7 @@ def add_bands(
     Returns
     -------
     Table
-        CATALOG; `meta["derived"]` says which band came from what.
+        CATALOG; `meta["derived"]` says which band came from what, `meta["scatter"]` how far stars scatter.
 
     Raises
     ------
@@ -56,6 +56,7 @@ def add_bands(
             raise SettingError(f"[catalog] {name} must be one of {there}, got '{given}'")
     found = catalog.copy()
     said = [str(found.meta["derived"])] if found.meta.get("derived") else []
+    scatter: dict[str, float] = dict(found.meta.get("scatter", {}))
     done: set[str] = set()
     for relation in relations:
         if relation.start != system or relation.band not in wanted or relation.band in done:
@@ -70,8 +71,10 @@ def add_bands(
             continue
         _add(found, catalog, relation)
         done.add(relation.band)
+        scatter[relation.band] = relation.scatter
         said.append(relation.words)
     found.meta["bands"], found.meta["derived"] = ",".join(_in_order(found)), "; ".join(said)
+    found.meta["scatter"] = scatter
     return found
 
 
