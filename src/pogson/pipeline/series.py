@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.table import Table
@@ -23,6 +23,9 @@ from pogson.steps.timeseries.ensemble import Ensemble, compare_ensemble
 from pogson.steps.timeseries.radius import choose_aperture
 from pogson.steps.timeseries.shade import find_shaded
 from pogson.steps.timeseries.variability import measure_variability
+
+if TYPE_CHECKING:  # slow to import
+    from pogson.steps.timeseries.period import Period
 
 #: a band with so many frames is a series without being asked
 MANY = 20
@@ -196,6 +199,7 @@ def make_series(
         except NightError as error:
             notes.append(f"no light curves in {band}: {error}")
             continue
+        return_memory()
         notes += [words] if words else []
         variability = measure_variability(ensemble)
         periods = find_periods(ensemble, variability)
