@@ -18,7 +18,7 @@ from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.profile import enclosed_light
 
 SIDE, STEP, FWHM, BETA = 512, 32, 2.0, 3.2
-TERMS = ("source", "sky", "dark", "read", "quantisation", "flat", "annulus", "scintillation")
+TERMS = ("source", "sky", "dark", "read", "quantisation", "flat", "annulus", "scintillation", "phase")
 
 #: a detector without any fault or noise, and the air of the moon
 QUIET = {
@@ -178,6 +178,17 @@ def test_scintillation_alone(tmp_path):
     night.is_one_wide()
 
 
+def test_the_place_of_narrow_stars_in_their_pixels_alone(tmp_path):
+    """Stars of 1.5 px, so bright that their photons' noise is a sixth of it."""
+    given = {"detector": {"gain": 60.0}, "sky": {"seeing": 1.5}}
+    night = Measured(tmp_path, given, flux=7.0e6)
+    assert night.errors["phase"] > 6.0 * night.errors["source"]
+    assert night.errors["phase"] > 10.0 * night.errors["annulus"]
+    # the places are not normally distributed: their deviations have no wings
+    assert np.nanstd(night.pulls) == pytest.approx(1.0, abs=0.1)
+    assert abs(np.nanmean(night.pulls)) < 0.1
+
+
 def test_all_terms_together(tmp_path):
     given = {
         "detector": {"gain": 8.0, "read_noise": 10.0, "dark_current": 1.0, "overscan": 16, "bias_drift": 0.7},
@@ -187,5 +198,7 @@ def test_all_terms_together(tmp_path):
         "calibration": {"bias": 5, "dark": 3, "flat": 2, "flat_level": 500.0},
     }
     night = Measured(tmp_path, given, flux=2.0e4)
+    phase = night.errors.pop("phase")  # small at a FWHM of 2 px: it has a test of its own
     assert min(night.errors.values()) > 0.05 * max(night.errors.values()), night.errors
+    assert phase < 0.2 * max(night.errors.values())
     night.is_one_wide()

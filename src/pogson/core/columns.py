@@ -198,6 +198,7 @@ PHOTOMETRY = Columns(
             float,
             "error term: scintillation (0 where it cannot be known)",
         ),
+        Column("err_phase", "electron", float, "error term: place of a narrow star in its pixel"),
         Column("sky", "electron", float, "sky level from the annulus, per pixel"),
         Column("n_sky", "", int, "sky pixels used"),
         Column("coverage", "", float, "usable fraction of the aperture's area"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -23,6 +24,7 @@ from pogson.pipeline.settings import Settings
 from pogson.steps.inspect.coverage import Coverage
 from pogson.steps.inspect.judge import Verdict, judge_frames
 from pogson.steps.match.crossmatch import crossmatch
+from pogson.steps.measure.budget import POGSON
 from pogson.steps.measure.growth import GrowthCurve
 from pogson.steps.standardize.apply import standardize
 from pogson.steps.standardize.transparency import measure_transparency
@@ -182,10 +184,15 @@ def _with_facts(light: Measured) -> Table:
     table.meta |= {
         "aperture_correction": growth.correction if growth else nan,
         "aperture_correction_err": growth.correction_err if growth else nan,
-        "aperture_scatter": growth.scatter if growth else nan,
+        "aperture_scatter": lasting_scatter(growth, table.meta) if growth else nan,
         "missing": light.detected.missing,
     }
     return table
+
+
+def lasting_scatter(growth: GrowthCurve, meta: Mapping[str, Any]) -> float:
+    """By which single stars differ, without what changes with their place in a pixel from frame to frame."""
+    return float(np.sqrt(max(growth.scatter**2 - (POGSON * meta.get("phase", 0.0)) ** 2, 0.0)))
 
 
 def _metrics(

@@ -40,6 +40,7 @@ TERMS = (
     ("err_dark", "dark and bias", GREEN, ":"),
     ("err_flat", "flat field", PINK, "-"),
     ("err_scintillation", "scintillation", PINK, "--"),
+    ("err_phase", "place in the pixel", FAINT, "--"),
     ("err_quantisation", "rounding", FAINT, ":"),
 )
 

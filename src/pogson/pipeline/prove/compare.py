@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from pogson.core.flags import SPOILED, Star
 from pogson.core.transform import Transform
-from pogson.pipeline.calibrated import Calibrated
+from pogson.pipeline.calibrated import Calibrated, lasting_scatter
 from pogson.pipeline.lights import Measured
 from pogson.pipeline.prove.light import light_in_annuli, light_inside, resolved, share_of_neighbors
 from pogson.pipeline.prove.pulls import Values, make_pulls
@@ -115,7 +115,7 @@ def _compare_stars(light: Measured, field: Table, truth: Truth) -> tuple[dict[in
     seen = held - wings * radius**2
     factor = 10.0 ** (-0.4 * growth.correction)
     # the correction of the frame, and by how much single stars differ from it
-    correction_err = np.hypot(growth.correction_err, growth.scatter)
+    correction_err = np.hypot(growth.correction_err, lasting_scatter(growth, table.meta))
     whole = factor * np.hypot(err, flux * correction_err / POGSON)
     sky_err = np.hypot(level_err / (np.pi * radius**2), table.meta["sky_zero_err"])
     image = truth.night.light(truth.night.shots[truth.night.names.index(name)])

@@ -43,6 +43,15 @@ def enclosed_light(radius: Array | float, fwhm: Array | float, beta: Array | flo
     return 1.0 - (1.0 + r2 / moffat_alpha(fwhm, beta) ** 2) ** (1.0 - beta)
 
 
+def surface_brightness(radius: Array, fwhm: float, beta: float) -> Array:
+    """Light per square pixel at a distance from the centre of a star of unit flux."""
+    if np.isnan(beta):
+        width2 = fwhm**2 / (4.0 * log(2.0))
+        return np.exp(-np.square(radius) / width2) / (np.pi * width2)
+    alpha = moffat_alpha(fwhm, beta)
+    return (beta - 1.0) / (np.pi * alpha**2) * (1.0 + np.square(radius / alpha)) ** -beta
+
+
 def pixel_circles(radius: Array) -> Array:
     """Circles that stand for an aperture which sums pixels, each with its area inside.
 
