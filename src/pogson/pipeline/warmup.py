@@ -33,6 +33,7 @@ from pogson.steps.detect.find import detect_stars
 from pogson.steps.inspect.metrics import measure_metrics
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.growth import fit_growth
+from pogson.steps.measure.phase import phase_scatter
 from pogson.steps.stack.coadd import coadd, stack_frames
 from pogson.steps.stack.layer import Layer
 
@@ -140,6 +141,7 @@ def _measure() -> None:
     stars = detect_stars(frame)
     measure_metrics(frame, stars, stars.meta["sky"].level_mesh)
     measure_aperture(frame, stars, fwhm=stars.meta["psf"].fwhm)
+    phase_scatter(2.0, 1.5, 3.0)
     fit_growth(frame, stars, fwhm=stars.meta["psf"].fwhm)
 
 

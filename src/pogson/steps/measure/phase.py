@@ -38,7 +38,7 @@ def phase_scatter(radius: float, fwhm: float, beta: float) -> float:
     Returns
     -------
     float
-        Standard deviation over all places in a pixel, as a fraction of the light; 0 for stars wider than 3 px.
+        Standard deviation over all places in a pixel, as a fraction; 0 for stars wider than 3 px.
     """
     if not (isfinite(fwhm) and 0.0 < fwhm < SAMPLED):
         return 0.0
