@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import njit, uintp
 
+from pogson.kernels.prefetch import ask_for
 from pogson.kernels.stats import bin_of, clipped_width, mean_std, quickselect, running_sums, two_ranks
 
 BINS = 256
@@ -57,6 +58,9 @@ def annulus_sky(data, blocked, x, y, inner, outer, kappa, min_pixels):
     sums = np.empty((3, BINS + 1), np.int64)
     shrink = clipped_width(kappa)
     for s in range(n):
+        if s + 1 < n:
+            ask_for(data, x[s + 1], y[s + 1], outer)
+            ask_for(blocked, x[s + 1], y[s + 1], outer)
         if not (-wide <= x[s] <= nx + wide and -wide <= y[s] <= ny + wide):
             attempt[s] = 3
             continue

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit, uintp
 
 from pogson.kernels.overlap import circle_pixel_overlap, column_arcs, corner_areas, row_span
+from pogson.kernels.prefetch import ask_for
 
 TINY = 1e-9  # square pixels: less is rounding
 
@@ -86,6 +87,10 @@ def sum_apertures(
     corners = np.empty((3, 2 * math.ceil(reach) + 5))
     for s in range(n):
         cx, cy = x[s], y[s]
+        if s + 1 < n:
+            for plane in (data, variance, flat, flat_variance, dark, master_variance):
+                ask_for(plane, x[s + 1], y[s + 1], reach)
+            ask_for(mask, x[s + 1], y[s + 1], reach)
         if not (-reach <= cx <= nx + reach and -reach <= cy <= ny + reach):
             continue
         for k in range(nr):

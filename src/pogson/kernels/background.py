@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import njit, uintp
 
+from pogson.kernels.prefetch import ask_for, ask_row
 from pogson.kernels.stats import bin_of, clipped_median, running_sums, two_ranks
 
 BINS = 128  # of a box's histogram
@@ -90,6 +91,9 @@ def hide_discs(data, mask, bad, kappa, least, x, y, radius, scale, counts):
     box_row, box_column = _boxes_of(ny, n_rows), _boxes_of(nx, n_columns)
     sparse = _is_sparse(ny, nx, n_rows, n_columns)
     for s in range(len(x)):
+        if s + 1 < len(x):
+            ask_for(data, x[s + 1], y[s + 1], radius[s + 1])
+            ask_for(mask, x[s + 1], y[s + 1], radius[s + 1])
         for j in range(max(0, math.ceil(y[s] - radius[s])), min(ny, math.floor(y[s] + radius[s]) + 1)):
             if sparse and j & 2:
                 continue
@@ -198,6 +202,9 @@ def _count(data, mask, bad, y0, y1, x0, x1, sparse, scale, places, counts):
         if sparse and y & 2:
             continue
         j = uintp(y)
+        if 2 * x1 - x0 <= data.shape[1]:  # the next box
+            ask_row(data, y, x1, 2 * x1 - x0 - 1)
+            ask_row(mask, y, x1, 2 * x1 - x0 - 1)
         for x in range(columns):
             place = _place(data[j, first + x], start, per_bin)
             places[read + x] = place if (mask[j, first + x] & bits) == np.uint16(0) else out

@@ -5,6 +5,8 @@ import math
 import numpy as np
 from numba import njit
 
+from pogson.kernels.prefetch import ask_for
+
 WIDEST = 60  # pixels: half width of the largest window
 LANES = 8  # columns that are summed together: a stamp's rows are as many times as long as they must
 LAST_STEP = 1e-4  # px^2: Newton's steps shrink so fast that the next one would be far below 1e-4 px
@@ -121,6 +123,10 @@ def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
     stamp, columns = _room(size)
     wx, wy = np.empty(size), np.empty(size)
     for s in range(len(x)):
+        if s + 1 < len(x):
+            for plane in (data, variance):
+                ask_for(plane, x[s + 1], y[s + 1], float(half))
+            ask_for(mask, x[s + 1], y[s + 1], float(half))
         left, low = round(x[s]) - half, round(y[s]) - half
         _cut_out(data, mask, blank, level[s], left + half, low + half, half, stamp)
         cx, cy, slope_x, slope_y, lost = x[s], y[s], 0.0, 0.0, False
@@ -217,6 +223,9 @@ def adaptive_moments(data, mask, blank, level, x, y, sigma, narrowest, widest):
     stamp, columns = _room(most)
     wx, wy = np.empty(most), np.empty(most)
     for s in range(len(x)):
+        if s + 1 < len(x):
+            ask_for(data, x[s + 1], y[s + 1], 4.0 * sigma)
+            ask_for(mask, x[s + 1], y[s + 1], 4.0 * sigma)
         width, half = sigma, 0
         column, line = round(x[s]), round(y[s])
         for _ in range(12):

@@ -8,6 +8,8 @@ ones are separable, so that two passes of one-dimensional sums do it.
 import numpy as np
 from numba import njit
 
+from pogson.kernels.prefetch import ask_for
+
 
 @njit(cache=True, nogil=True)
 def filter_weights(profile):
@@ -64,6 +66,9 @@ def heights_at(data, mask, blank, level, profile, x, y):
     half = len(profile) // 2
     height = np.zeros(len(x))
     for s in range(len(x)):
+        if s + 1 < len(x):
+            ask_for(data, float(x[s + 1]), float(y[s + 1]), float(half))
+            ask_for(mask, float(x[s + 1]), float(y[s + 1]), float(half))
         for j in range(max(0, y[s] - half), min(ny, y[s] + half + 1)):
             weighted, summed = 0.0, 0.0
             for i in range(max(0, x[s] - half), min(nx, x[s] + half + 1)):

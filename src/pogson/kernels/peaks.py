@@ -7,6 +7,7 @@ from numba import njit
 
 from pogson.kernels.background import mesh_columns, mesh_row
 from pogson.kernels.convolve import fill_row, filter_row, filter_weights
+from pogson.kernels.prefetch import ask_for
 
 WORD = 8  # marks that are looked at together
 
@@ -182,6 +183,9 @@ def measure_peaks(data, mask, blank, level, x, y, stamps, radius):
     top, sums, bits = np.empty(len(x)), np.zeros((len(stamps), len(x))), np.zeros(len(x), np.int64)
     whole = int(radius)
     for s in range(len(x)):
+        if s + 1 < len(x):
+            ask_for(data, float(x[s + 1]), float(y[s + 1]), float(half))
+            ask_for(mask, float(x[s + 1]), float(y[s + 1]), radius)
         top[s] = -math.inf
         for j in range(max(0, y[s] - half), min(ny, y[s] + half + 1)):
             for i in range(max(0, x[s] - half), min(nx, x[s] + half + 1)):
