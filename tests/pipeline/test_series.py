@@ -47,6 +47,17 @@ def test_the_products_of_a_series_hold_every_star_and_frame(out):
     assert len(curves) == frames * len(variability)
 
 
+def test_the_periods_of_the_variables_come_with_what_they_may_be_mistaken_for(out):
+    periods = read_table(out / "periods.ecsv")
+    variability = read_table(out / "variability.ecsv")
+    first = periods[(periods["kind"] == "best") | (periods["kind"] == "longer than")]
+    assert len(first) >= 2
+    assert (first["fap"] < 0.01).all()
+    assert "half the period" in periods["kind"]
+    given = {int(r["star"]): float(r["period"]) for r in variability if np.isfinite(r["period"])}
+    assert given == {int(r["star"]): float(r["period"]) for r in first if r["kind"] == "best"}
+
+
 def test_the_variables_stand_out_and_are_no_comparison_stars(night, out):
     variability = read_table(out / "variability.ecsv")
     stars = read_table(out / "stars.ecsv")

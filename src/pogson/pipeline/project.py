@@ -20,6 +20,7 @@ PRODUCTS = (
     "zeropoint_stars.parquet",
     "lightcurves.parquet",
     "variability.ecsv",
+    "periods.ecsv",
     "report.html",
     "run.json",
     "masters",

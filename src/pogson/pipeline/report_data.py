@@ -17,6 +17,8 @@ from pogson.pipeline.night import Night
 from pogson.pipeline.products import photometry_sample
 from pogson.pipeline.reduce import Reduced
 from pogson.pipeline.report import CameraLine, MasterLine, Picture, ReportData
+from pogson.pipeline.report_errors import red_noise
+from pogson.pipeline.series import Series
 from pogson.pipeline.summary import label_lines
 from pogson.steps.calibrate.camera import Camera
 from pogson.steps.inspect.repeats import compare_repeats, summarize_repeats
@@ -32,7 +34,7 @@ def collect_report(
     provenance: Mapping[str, Any],
     skipped: Sequence[tuple[str, str]],
     located: Located,
-    series: bool = False,
+    series: Sequence[Series] = (),
 ) -> ReportData:
     """Everything that the report shows, from the products of a run."""
     reference = reduced.lights[reduced.reference].detected.exposure
@@ -55,6 +57,7 @@ def collect_report(
         zero_points=_by_name(done.zero_points, "frame"),
         stars=_few_columns(done.stars),
         repeats=_repeats(done),
+        red_noise=red_noise(series),
         settings=provenance["settings"],
         provenance={"versions": provenance["versions"], "seconds": provenance["seconds"]},
         inputs=provenance["inputs"],
@@ -63,7 +66,7 @@ def collect_report(
             "Frames": ["frames.ecsv"],
             "Calibration": [f"masters/{m.name}.fits" for m in night.masters.masters],
             "Zero points": ["zeropoints.ecsv"] + (["zeropoint_stars.parquet"] if len(done.residuals) else []),
-            "Light curves": ["lightcurves.parquet", "variability.ecsv"] if series else [],
+            "Light curves": ["lightcurves.parquet", "variability.ecsv", "periods.ecsv"] if series else [],
             "Stars": ["stars.ecsv", "photometry.parquet"],
             "Provenance": ["run.json"],
         },

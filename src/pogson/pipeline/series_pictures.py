@@ -9,6 +9,7 @@ from astropy.table import Row, Table
 
 from pogson.core.columns import LIGHTCURVE
 from pogson.pipeline.report import Picture
+from pogson.pipeline.report_format import with_error
 from pogson.pipeline.series import VARIES, Series
 from pogson.pipeline.target import Study
 from pogson.plots.lightcurve import plot_event, plot_folded, plot_light_curve
@@ -77,12 +78,16 @@ def _light_curve(series: Series, row: Row, title: str, caption: str) -> Picture:
 
 
 def _folded(series: Series, row: Row) -> Picture:
-    star, period = int(row["star"]), float(row["period"])
-    curve = curve_of(series, star)
-    epoch = float(np.nanmin(curve["bjd_tdb"]))
+    star = int(row["star"])
+    best = series.periods[star]
     figure = new_figure(7.0, 4.2)
-    plot_folded(curve, figure.axes[0], period=period, epoch=epoch)
-    caption = f"Period {period:.6g} d, false-alarm probability {row['fap']:.1g}; the first frame is phase 0."
+    plot_folded(curve_of(series, star), figure.axes[0], period=best.period, epoch=best.epoch)
+    likely = [f"{a['period']:.5g} d ({a['kind']})" for a in best.aliases if a["likely"]]
+    caption = (
+        f"Period {with_error(best.period, best.period_err)} d ({best.method}), false-alarm probability "
+        f"{best.fap:.1g} in white noise; phase 0 is the least light of the {best.method}."
+        f"{' As likely: ' + ', '.join(likely) + '.' if likely else ''}"
+    )
     return Picture(SECTION, f"Star {star} folded", caption, to_png(figure))
 
 
@@ -92,11 +97,10 @@ def curve_of(series: Series, star: int) -> Table:
     curves = ensemble.curves
     k = curves.row(star)
     n = len(curves.time)
-    check = (
-        {"check_mag": ensemble.mag[curves.row(ensemble.check)]}
-        if ensemble.check and ensemble.check != star
-        else {}
-    )
+    check = {}
+    if ensemble.check and ensemble.check != star:
+        row = curves.row(ensemble.check)
+        check = {"check_mag": ensemble.mag[row], "check_mag_err": ensemble.mag_err[row]}
     return LIGHTCURVE.table(
         star=np.full(n, star),
         frame=np.asarray(curves.frames["frame"], str),

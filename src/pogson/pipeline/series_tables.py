@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,21 @@ from numpy.typing import NDArray
 from pogson.core.columns import VARIABILITY
 from pogson.io.tables import GROUP_ROWS
 from pogson.pipeline.series import Series
+
+
+#: columns of periods.ecsv: name -> (unit, description)
+PERIODS: dict[str, tuple[str, str]] = {
+    "star": ("", "star number of the field"),
+    "band": ("", "filter of the light curve"),
+    "method": ("", "how the period was found"),
+    "kind": ("", "best, longer than (no whole turn was seen), or what the best may be mistaken for"),
+    "period": ("d", "period"),
+    "period_err": ("d", "error of a sine's period in white noise, 1 sigma; NaN for an alias"),
+    "power": ("", "of the spectrum: from 0 to 1 for a sine"),
+    "fap": ("", "probability that white noise alone has such a power anywhere; NaN for an alias"),
+    "epoch": ("d", "least light, BJD TDB; NaN for an alias"),
+    "likely": ("", "whether its power is above 0.7 of the best"),
+}
 
 
 def light_curve_parts(series: Sequence[Series]) -> Iterator[dict[str, Any]]:
@@ -37,6 +53,43 @@ def light_curve_parts(series: Sequence[Series]) -> Iterator[dict[str, Any]]:
                 "band": np.full(n * len(frames), one.band, object),
                 **beside,
             }
+
+
+def periods_table(series: Sequence[Series], *, max_fap: float = 0.01) -> Table:
+    """The periods of the target and of the first variables, each with what it may be mistaken for.
+
+    One row for the best period of a star (kind "best", or "longer than" where no whole turn was seen), and one
+    for each alias; stars without a period of a
+    false-alarm probability below `max_fap` are left out.
+    """
+    rows = []
+    for one in series:
+        for star, best in one.periods.items():
+            if best.fap >= max_fap:
+                continue
+            mine = (star, one.band, best.method)
+            kind, err = ("longer than", nan) if best.is_lower_limit else ("best", best.period_err)
+            rows.append((*mine, kind, best.period, err, best.power, best.fap, best.epoch, True))
+            if best.is_lower_limit:
+                continue
+            rows += [
+                (
+                    *mine,
+                    str(a["kind"]),
+                    float(a["period"]),
+                    nan,
+                    float(a["power"]),
+                    nan,
+                    nan,
+                    bool(a["likely"]),
+                )
+                for a in best.aliases
+            ]
+    types = (int, str, str, str, float, float, float, float, float, bool)
+    table = Table(rows=rows or None, names=tuple(PERIODS), dtype=types)
+    for name, (unit, about) in PERIODS.items():
+        table[name].unit, table[name].description = unit or None, about
+    return table
 
 
 def _detrended(series: Series) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from pogson.pipeline.products import photometry_parts
 from pogson.pipeline.project import Project
 from pogson.pipeline.report import Picture, make_report
 from pogson.pipeline.report_data import collect_report
-from pogson.pipeline.series_tables import light_curve_parts, variability_table
+from pogson.pipeline.series_tables import light_curve_parts, periods_table, variability_table
 from pogson.pipeline.work import Work
 
 
@@ -56,7 +56,7 @@ def write_products(project: Project, made: Products) -> None:
         made.provenance,
         made.work.scan.unread,
         made.work.located,
-        bool(made.work.series),
+        made.work.series,
     )
     write_atomic(project.path("report.html"), make_report(replace(report, live=project.live)).encode())
     write_atomic(project.path("run.json"), json.dumps(to_plain(made.provenance), indent=1).encode())
@@ -75,6 +75,7 @@ def _write_tables(project: Project, work: Work, frames: Table) -> None:
     if work.series:
         write_parts(project.path("lightcurves.parquet"), light_curve_parts(work.series), LIGHTCURVE.empty())
         write_table(project.path("variability.ecsv"), variability_table(work.series))
+        write_table(project.path("periods.ecsv"), periods_table(work.series))
 
 
 def _move(here: Path, there: Path) -> None:

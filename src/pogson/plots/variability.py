@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from pogson.plots.style import (
     BLUE,
@@ -21,6 +22,8 @@ from pogson.plots.style import (
     words,
 )  # fmt: skip
 
+#: stars of like brightness of which most are constant
+MANY = 8
 #: role, ink, size
 ROLES = (("comparison", ORANGE, 16), ("check", GREEN, 60), ("target", RED, 60))
 
@@ -49,9 +52,9 @@ def plot_noise(variability: Table, ax: Axes, *, first: int = 10, zero_point: flo
     ax.scatter(
         mag[seen], rms[seen], s=6, color=BLUE, alpha=0.45, linewidths=0, label=f"{int(seen.sum())} stars"
     )
-    x, y = binned(mag[seen], expected[seen], steps_of(mag[seen], 0.25))
+    x, y = binned(mag[seen], expected[seen], steps_of(mag[seen], 0.25), least=1)
     ax.plot(x, y, color=INK, linewidth=2, label="expected from the errors")
-    x, y = binned(mag[seen], rms[seen], steps_of(mag[seen], 0.25))
+    x, y = binned(mag[seen], rms[seen], steps_of(mag[seen], 0.5), least=MANY)
     ax.plot(x, y, color=FAINT, linewidth=1.5, linestyle="--", label="median of the stars")
     roles = np.array(words(variability, "role"))
     for role, ink, size in ROLES:
@@ -62,13 +65,16 @@ def plot_noise(variability: Table, ax: Axes, *, first: int = 10, zero_point: flo
             )
     rank, excess = numbers(variability, "rank"), numbers(variability, "excess")
     named = seen & (rank > 0) & (rank <= first) & (excess > 5.0)
+    if named.any():
+        ax.scatter(mag[named], rms[named], s=22, color=INK, marker="D", linewidths=0, label="varies most")
     for k in np.flatnonzero(named):
         ax.annotate(
-            str(int(variability["star"][k])), (mag[k], rms[k]), xytext=(4, 4), textcoords="offset points",
-            fontsize=8.5, color=INK,
+            str(int(variability["star"][k])), (mag[k], rms[k]), xytext=(5, 4),
+            textcoords="offset points", fontsize=8.5, color=INK,
         )  # fmt: skip
     ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     low, high = np.nanmin(rms[seen]), np.nanmax(rms[seen])
     ax.set_ylim(0.7 * low, 1.5 * high)
-    add_legend(ax, loc="upper left")
+    add_legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return ax

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from known_series import series
 
 from pogson.core.errors import NightError, SettingError
 from pogson.steps.timeseries.ensemble import compare_ensemble
-from pogson.steps.timeseries.period import find_period, find_periods
+from pogson.steps.timeseries.period import add_periods, find_period, find_periods
 from pogson.steps.timeseries.variability import measure_variability
 
 
@@ -73,10 +74,26 @@ def test_the_alias_of_one_cycle_a_day_is_named():
     assert not table["twice the period"]["likely"]
 
 
+def test_where_no_whole_turn_was_seen_the_period_is_a_lower_limit():
+    t, noise, err = nights(n=1)
+    slow = noise + 0.2 * np.cos(2 * np.pi * t / (2.5 * np.ptp(t)))
+    found = find_period(t, slow, err)
+    assert found.is_lower_limit
+    assert not find_period(t, noise + 0.2 * np.cos(2 * np.pi * t / (0.3 * np.ptp(t))), err).is_lower_limit
+    nothing = [np.nan, np.nan]
+    table = add_periods(Table({"star": [1, 2], "period": nothing, "fap": nothing}), {1: found})
+    assert np.isnan(table["period"][0])
+    assert table["fap"][0] < 1e-10
+
+
 def test_only_the_stars_that_stand_out_get_a_period():
     curves, _, _ = series(stars=60, frames=300, variable=(5,), amplitude=0.05)
     found = compare_ensemble(curves)
-    table = find_periods(found, measure_variability(found), first=3)
+    variability = measure_variability(found)
+    periods = find_periods(found, variability, first=3)
+    table = add_periods(variability, periods)
+    assert len(periods) == 3
+    assert periods[6].period == table["period"][5]
     assert table["period"][5] == pytest.approx(37 / 500, rel=0.01)
     assert np.isfinite(table["fap"]).sum() == 3
     assert np.isfinite(table["period"]).sum() == 1

@@ -94,6 +94,7 @@ def command(
       zeropoints.ecsv      one row per frame: zero point, sky brightness, limiting magnitude
       lightcurves.parquet  of a series: differential magnitudes, one row per star and frame
       variability.ecsv     of a series: noise, quality, rank and period of each star
+      periods.ecsv         of the first variables: periods, and what each may be mistaken for
       target/              of a target: its light curve, what it shows, and reports for others
       stacks/              with `make = true` in [stack]: one deep image of each band
       plots/, masters/, run.json

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import nan
+from math import nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,7 @@ def fit_color_extinction(
     """The term from the residuals of an ensemble.
 
     Stars' magnitudes and frames' offsets are free: only what changes with both colour and airmass is left.
+    The error is that of the points, or what the stars differ by from each other, whichever is larger.
 
     Parameters
     ----------
@@ -71,6 +72,7 @@ def fit_color_extinction(
 
     References
     ----------
+    Liang & Zeger 1986, Biometrika 73, 13 (errors of points that belong together);
     Young et al. 1991, PASP 103, 221; Henden & Kaitchuck 1982, Astronomical Photometry, sect. 4.4.
     """
     if "color" not in curves.stars.colnames or "airmass" not in curves.frames.colnames:
@@ -94,7 +96,11 @@ def fit_color_extinction(
     square = float((w * lever**2).sum())
     if square <= 0.0:
         return ColorExtinction(n=n, reason="the stars were not seen together")
-    term, err = before + float((w * lever * residual).sum()) / square, square**-0.5
+    found = float((w * lever * residual).sum()) / square
+    # a star whose light leans with the air for its own reasons, such as a neighbour, does so all night
+    pull = (w * lever * (residual - found * lever)).sum(1)
+    err = max(square**-0.5, sqrt(n / (n - 1.0) * float((pull**2).sum())) / square)
+    term = before + found
     if abs(term) < 3.0 * err:
         return ColorExtinction(0.0, err, middle, high, n, f"{term:+.4f} is not 3 of its errors ({err:.4f})")
     return ColorExtinction(term, err, middle, high, n, "")

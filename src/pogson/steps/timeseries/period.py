@@ -60,6 +60,11 @@ class Period:
     frequency: Values = field(default_factory=lambda: np.empty(0), repr=False)
     spectrum: Values = field(default_factory=lambda: np.empty(0), repr=False)
 
+    @property
+    def is_lower_limit(self) -> bool:
+        """Whether the longest period that was tried fits best: no whole turn was seen."""
+        return len(self.frequency) > 0 and self.period * float(self.frequency[0]) > 1.0 - 1e-9
+
     def phase(self, time: Values) -> Values:
         """Phases from -0.5 to 0.5; 0 is the epoch."""
         turns = (np.asarray(time, float) - self.epoch) / self.period
@@ -154,7 +159,9 @@ def find_periods(
 
 
 def add_periods(variability: Table, periods: Mapping[int, Period], *, max_fap: float = 0.01) -> Table:
-    """VARIABILITY with the periods; one is given where its false-alarm probability is low, `fap` always.
+    """VARIABILITY with the periods.
+
+    One is given where its false-alarm probability is low and a whole turn of it was seen; `fap` always.
 
     Parameters
     ----------
@@ -170,7 +177,8 @@ def add_periods(variability: Table, periods: Mapping[int, Period], *, max_fap: f
         if star in periods:
             found = periods[star]
             table["fap"][row] = found.fap
-            table["period"][row] = found.period if found.fap < max_fap else nan
+            given = found.fap < max_fap and not found.is_lower_limit
+            table["period"][row] = found.period if given else nan
     return table
 
 
