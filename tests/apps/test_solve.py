@@ -18,6 +18,10 @@ from scipy.spatial import cKDTree
 from pogson.core.errors import MatchError
 from pogson.io.fits import write_raw
 from pogson.io.tycho2 import tycho2_stars
+from pogson.pipeline.api import open_frame
+from pogson.pipeline.settings import Settings
+from pogson.pipeline.solve import hints_of, solve_by
+from pogson.steps.detect.find import detect_stars
 from pogson.steps.match.tangent import to_plane
 
 NX, NY, RA, DEC, SCALE, ANGLE = 700, 500, 83.0, 22.0, 7.0, 30.0
@@ -105,6 +109,52 @@ def test_frames_that_cannot_be_solved_are_one_line_each(pogson, sky_frame, tmp_p
     assert "none.fits" in lines[1]
     both = pogson("solve", sky_frame[0], tmp_path / "noise.fits")
     assert both.code == 3 and "centre" in both.out
+
+
+def blobs(shape, n, seed):
+    """Galaxies: wide, of all sizes and shapes, turned every way."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = np.zeros(shape)
+    for _ in range(n):
+        cx, cy, t = rng.uniform(10, shape[1] - 10), rng.uniform(10, shape[0] - 10), rng.uniform(0, np.pi)
+        a = rng.uniform(2.0, 12.0)
+        b = a * rng.uniform(0.4, 1.0)
+        u, v = (x - cx) * np.cos(t) + (y - cy) * np.sin(t), (y - cy) * np.cos(t) - (x - cx) * np.sin(t)
+        image += rng.uniform(200, 3000) * np.exp(-np.sqrt((u / a) ** 2 + (v / b) ** 2))
+    return image
+
+
+def test_a_field_of_galaxies_is_refused(tmp_path):
+    image = blobs((NY, NX), 60, 5) + np.random.default_rng(6).normal(1000, 8, (NY, NX))
+    cards = {"EXPTIME": 60.0, "GAIN": 1.5, "RA": RA, "DEC": DEC, "XPIXSZ": 9.0, "FOCALLEN": 265.2}
+    write_raw(tmp_path / "galaxies.fits", np.clip(image, 0, 65535).astype(np.uint16), cards)
+    frame = open_frame(str(tmp_path / "galaxies.fits"), Settings())
+    stars = detect_stars(frame)
+    assert len(stars) > 10
+    with pytest.raises(MatchError, match="match the catalogue nowhere") as caught:
+        solve_by(stars, frame.exposure, hints_of(frame.exposure), far=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_galaxies_among_the_stars_do_no_harm(pogson, sky_frame, tmp_path):
+    path, *_ = sky_frame
+    with fits.open(path) as units:
+        image = units[0].data + blobs((NY, NX), 40, 7)
+        fits.writeto(tmp_path / "mixed.fits", np.clip(image, 0, 65535).astype(np.uint16), units[0].header)
+    answer = pogson("solve", tmp_path / "mixed.fits")
+    assert answer.code == 0 and "scale     7.00" in answer.out, answer.err
+
+
+def test_a_trailed_frame_is_refused_and_says_so(pogson, tmp_path):
+    rng = np.random.default_rng(8)
+    y, x = np.mgrid[:NY, :NX]
+    image = rng.normal(1000, 8, (NY, NX))
+    for cx, cy in zip(rng.uniform(20, NX - 20, 60), rng.uniform(20, NY - 20, 60), strict=True):
+        image += rng.uniform(300, 5000) * np.exp(-((x - cx) ** 2) / 2 / 5.0**2 - (y - cy) ** 2 / 2 / 1.4**2)
+    cards = {"EXPTIME": 60.0, "GAIN": 1.5, "RA": RA, "DEC": DEC, "XPIXSZ": 9.0, "FOCALLEN": 265.2}
+    write_raw(tmp_path / "trailed.fits", np.clip(image, 0, 65535).astype(np.uint16), cards)
+    assert "unless the stars are trailed or out of focus" in pogson("solve", tmp_path / "trailed.fits").line
 
 
 @pytest.mark.parametrize(

@@ -191,10 +191,11 @@ def look_anywhere(job: Search, sky: Sky, low: float, high: float) -> Solution | 
     side = frame.side / 3600.0
     levels = [w for w in _LEVELS[::-1] if low * side < _FIELD[1] * w and high * side > _FIELD[0] * w]
     if isfinite(high) and levels:
-        # where the scale is known: the level whose fields are as wide, then coarser ones for short lists
+        # where the scale is known: the level whose fields are as wide, with its neighbours. The next coarser
+        # one goes first: it has half as many figures, which are sooner made, and finds as many fields
         best = int(np.argmin([abs(log(np.sqrt(low * high) * side / 1.43 / w)) for w in _LEVELS]))
-        # a finer one only where its figures are soon made
-        levels = [*_LEVELS[best : best + 3], *_LEVELS[max(best - 1, 2) : best]]
+        order = [best + 1, best, best + 2] + ([best - 1] if best > 2 else [])
+        levels = [_LEVELS[k] for k in order if k < len(_LEVELS)]
     for width in levels:
         index = _index(sky, width)
         scales = (max(low, 0.95 * _FIELD[0] * width / side), min(high, 1.05 * _FIELD[1] * width / side))

@@ -38,7 +38,7 @@ LEAST = 6
 _NEAR = 0.06  # tolerance of the logarithm of the scale in one attempt
 _RUNGS = ((40, 12, 12), (80, 12, 12), (120, 18, 25))  # catalogue stars, detections paired, maps verified
 _QUICK = ((60, 12, 6),)
-_TURNS = 12  # of the spiral
+_TURNS = 8  # of the spiral
 _FIRST = 62  # places of the spiral, four turns, that are looked at before the whole sky
 
 
@@ -76,7 +76,7 @@ def solve_stars(
     scale_tolerance : float
         How far the scale of the hint may be off at first.
     search : float
-        Largest radius of the spiral; it makes 12 turns at most.
+        Largest radius of the spiral; it makes 8 turns at most.
     blind : bool
         Go on where the hint leads nowhere.
 
@@ -131,7 +131,7 @@ def _frame(stars: Table, shape: tuple[int, int]) -> StarFrame:
     if len(order) < LEAST:
         raise MatchError(
             f"only {len(order)} star(s) to find the field by, {LEAST} are needed; "
-            "lower the detection threshold"
+            "lower the detection threshold, unless the stars are trailed or out of focus"
         )
     err = np.full(len(flux), 0.3)
     if "x_err" in stars.colnames:
@@ -207,7 +207,7 @@ def _why_not(stars: Table, frame: StarFrame, hint: Hint, blind: bool) -> str:
     if "elongation" in stars.colnames:
         stretched = float(np.nanmedian(np.asarray(stars["elongation"], float)))
         if stretched > 1.8:
-            cause = f"the stars are trailed (elongation {stretched:.1f})"
+            cause = f"the stars are trailed (elongation {stretched:.1f}), or are galaxies"
     if not hint.place or not isfinite(hint.scale):
         cause += "; give the pointing and the pixel scale"
     return f"{n} stars match the catalogue nowhere {where}: {cause}".replace("nowhere anywhere", "nowhere")
