@@ -13,6 +13,7 @@ from pogson.core.frame import Exposure, Frame
 from pogson.core.transform import Transform
 from pogson.pipeline import warmup
 from pogson.steps.detect.find import detect_stars
+from pogson.steps.match.quads import find_sightings, make_quads
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.growth import fit_growth
 from pogson.steps.stack.coadd import stack_frames
@@ -41,6 +42,7 @@ def starry_frame(dice, shape, n, sky):
 def test_frames_of_any_shape_and_crowding_compile_nothing_after_the_warm_up():
     warmup._calibrate()
     warmup._measure()
+    warmup._search()
     warmup._stack()
     before = compiled()
     dice = np.random.default_rng(3)
@@ -52,6 +54,11 @@ def test_frames_of_any_shape_and_crowding_compile_nothing_after_the_warm_up():
         for how in ({"method": "median", "resample": "bicubic"}, {"resample": "drizzle", "pixel": 0.7}):
             turned = Transform(np.array([[1.0, 0.01, 0.3], [-0.01, 1.0, 0.2]]))
             stack_frames([frame, frame], [Transform.identity(), turned], **how)
+    sky = (dice.uniform(0, 360, 900), dice.uniform(-89, 89, 900), dice.uniform(5, 12, 900))
+    index = make_quads(*sky, width=20.0)
+    find_sightings(
+        dice.uniform(0, 900, (12, 2)), index, centre=(450.0, 450.0), scales=(1.0, 9e4), bright=12, most=9
+    )
     assert compiled() == before
 
 

@@ -31,6 +31,7 @@ from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
 from pogson.steps.calibrate.rows import RowCalibrator
 from pogson.steps.detect.find import detect_stars
 from pogson.steps.inspect.metrics import measure_metrics
+from pogson.steps.match.quads import find_sightings, make_quads
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.growth import fit_growth
 from pogson.steps.measure.phase import phase_scatter
@@ -48,7 +49,7 @@ def compile_kernels(progress: Progress | None = None) -> None:
     shown = progress or Silent()
     shown.say("Compiling the kernels: once, about half a minute ...")
     _remove_outdated(done.parent)
-    stages = (_calibrate, _measure, _stack)
+    stages = (_calibrate, _measure, _search, _stack)
     shown.stage("compiling", len(stages))
     for stage in stages:
         stage()
@@ -143,6 +144,14 @@ def _measure() -> None:
     measure_aperture(frame, stars, fwhm=stars.meta["psf"].fwhm)
     phase_scatter(2.0, 1.5, 3.0)
     fit_growth(frame, stars, fwhm=stars.meta["psf"].fwhm)
+
+
+def _search() -> None:
+    dice = np.random.default_rng(4)
+    ra, dec, mag = dice.uniform(0, 360, 300), dice.uniform(-80, 80, 300), dice.uniform(5, 12, 300)
+    index = make_quads(ra, dec, mag, width=40.0)
+    stars = dice.uniform(0, 100, (8, 2))
+    find_sightings(stars, index, centre=(50.0, 50.0), scales=(1.0, 9e4), bright=8, most=3)
 
 
 def _stack() -> None:
