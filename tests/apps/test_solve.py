@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 from astropy.wcs import WCS
 from PIL import Image
 from scipy.spatial import cKDTree
@@ -363,3 +364,25 @@ def test_a_finder_chart_is_drawn_offline_and_with_a_survey_where_it_is_wanted(
 def test_impossible_charts_are_wrong_use(pogson, tmp_path, words, said):
     answer = pogson("plot", *words, "--out", tmp_path / "x.png")
     assert answer.code == 2 and said in answer.line
+
+
+@pytest.mark.filterwarnings("ignore:The WCS transformation has more axes")
+@pytest.mark.parametrize("moves", [True, False])
+def test_the_stars_of_a_catalogue_are_where_they_are_at_the_time_of_the_frame(
+    pogson, sky_frame, tmp_path, moves
+):
+    path, _, ra, dec = sky_frame
+    with fits.open(path) as units:
+        units[0].header["DATE-OBS"] = "2024-01-01T00:00:00"
+        units[0].writeto(tmp_path / "later.fits")
+    # all move north by 1 arcsec a year
+    table = Table({"id": np.arange(len(ra)), "ra": ra, "dec": dec - 24.0 / 3600})
+    table["mag_V"], table["mag_V_err"] = np.linspace(6, 12, len(ra)), 0.01
+    if moves:
+        table["pmra"], table["pmdec"], table["epoch"] = 0.0, 1000.0, 2000.0
+    table.write(tmp_path / "moving.csv")
+    answer = pogson("solve", tmp_path / "later.fits", "--catalog", tmp_path / "moving.csv", "--out", tmp_path)
+    assert answer.code == 0, answer.err
+    found = fits.getheader(tmp_path / "later.wcs")
+    where = WCS(found, naxis=2).all_pix2world((NX - 1) / 2, (NY - 1) / 2, 0)[1]
+    assert (float(where) - DEC) * 3600 == pytest.approx(0.0 if moves else -24.0, abs=0.3)
