@@ -454,7 +454,7 @@ def test_geocentric_coordinates_give_height_and_latitude():
 
 
 def test_the_altitude_of_the_target_is_no_height_of_the_site():
-    assert expose(SITELAT=20.0, SITELONG=10.0, ALTITUDE=(41.7, "[deg] Altitude axis")).site.height == 0
+    assert math.isnan(expose(SITELAT=20.0, SITELONG=10.0, ALTITUDE=(41.7, "[deg] Altitude axis")).site.height)
     assert expose(SITELAT=20.0, SITELONG=10.0, ALTITUDE=(311.8, "[meters]")).site.height == 311.8
 
 
@@ -464,6 +464,12 @@ def test_the_site_of_the_settings_wins():
     assert exposure.site == Site(31.68, -110.88, 1268.0, "Amado")
     assert exposure.diameter == 0.15
     assert "settings" in exposure.sources["site"]
+
+
+def test_a_height_in_the_settings_completes_the_site_of_the_header():
+    site = expose(SITELAT=20.0, SITELONG=10.0, overrides={"site": {"height": 2400}}).site
+    assert site == Site(20.0, 10.0, 2400.0)
+    assert math.isnan(expose(SITELAT=20.0, SITELONG=10.0).site.height), "unknown is not the level of the sea"
 
 
 def test_the_diameter_follows_from_focal_length_and_ratio_where_no_card_tells_it():

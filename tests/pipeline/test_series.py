@@ -78,6 +78,12 @@ def test_the_variables_stand_out_and_are_no_comparison_stars(night, out):
     assert not np.isin(first["role"], ["comparison"]).any()
 
 
+def test_the_report_tells_the_red_noise_of_the_night(out):
+    page = (out / "report.html").read_text()
+    assert "Red noise of the light curves" in page
+    assert "has beta times the error" in page
+
+
 def test_the_target_is_told_by_its_place(out):
     variability = read_table(out / "variability.ecsv")
     assert np.sum(np.asarray(variability["role"], str) == "target") == 1

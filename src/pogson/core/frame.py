@@ -25,7 +25,7 @@ class Site:
 
     latitude: float  # degree, north positive
     longitude: float  # degree, east positive
-    height: float = 0.0  # metre above sea level
+    height: float = nan  # metre above sea level
     name: str = ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from math import nan
+from math import isfinite, nan
 from typing import Any
 
 import erfa  # type: ignore[import-untyped]
@@ -168,7 +168,8 @@ def _sidereal(jd: Floats) -> Any:
 
 def _observer(jd: Floats, tt1: Floats, tt2: Floats, site: Site) -> Floats:
     """Position of the site relative to the centre of the Earth, celestial axes, m."""
-    x, y, z = erfa.gd2gc(1, np.radians(site.longitude), np.radians(site.latitude), site.height)
+    height = site.height if isfinite(site.height) else 0.0  # 2 km are 7 microseconds of light
+    x, y, z = erfa.gd2gc(1, np.radians(site.longitude), np.radians(site.latitude), height)
     angle = _sidereal(jd)
     sine, cosine = np.sin(angle), np.cos(angle)
     of_date = np.stack([cosine * x - sine * y, sine * x + cosine * y, np.full_like(cosine, z)], axis=-1)

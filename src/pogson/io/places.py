@@ -59,7 +59,7 @@ def read_site(header: Header, settings: Mapping[str, Any]) -> tuple[Site | None,
         site = Site(
             angle(settings["latitude"])[0],
             angle(settings["longitude"])[0],
-            number(settings.get("height", 0.0)),
+            number(settings.get("height")),
             str(settings.get("name", "")),
         )
         return site, "[site] in the settings"
@@ -73,7 +73,8 @@ def read_site(header: Header, settings: Mapping[str, Any]) -> tuple[Site | None,
         if _WEST.search(comment) and not _EAST.search(comment) and longitude > 0:
             longitude = -longitude
         longitude = (longitude + 180) % 360 - 180
-        return Site(latitude, longitude, _height(header, height_key), name), f"{lat_key}, {lon_key} cards"
+        height = number(settings["height"]) if "height" in settings else _height(header, height_key)
+        return Site(latitude, longitude, height, name), f"{lat_key}, {lon_key} cards"
     x, y, z = (number(header.get(f"OBSGEO-{axis}")) for axis in "XYZ")
     if 6.3e6 < sqrt(x * x + y * y + z * z) < 6.4e6:
         return _geodetic(x, y, z, name), "OBSGEO-X, -Y, -Z cards"
@@ -81,7 +82,7 @@ def read_site(header: Header, settings: Mapping[str, Any]) -> tuple[Site | None,
 
 
 def _height(header: Header, first: str) -> float:
-    """Metres above the sea; 0 where unknown (worth 10 microseconds)."""
+    """Metres above the sea; NaN where unknown."""
     for key in (first, *cards("height")):
         value = number(header.get(key))
         # ALTITUDE may be that of the target: only a comment that says metres is trusted
@@ -89,7 +90,7 @@ def _height(header: Header, first: str) -> float:
             continue
         if isfinite(value) and -500 < value < 9000:
             return value
-    return 0.0
+    return nan
 
 
 def _geodetic(x: float, y: float, z: float, name: str) -> Site:

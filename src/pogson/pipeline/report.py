@@ -18,6 +18,7 @@ from urllib.parse import quote
 from astropy.table import Table
 
 from pogson.core.columns import FRAMES, ZEROPOINTS
+from pogson.pipeline.report_errors import errors_at_a_glance
 from pogson.pipeline.report_format import html_rows, html_table, plain, with_error
 from pogson.pipeline.report_summary import bands_at_a_glance, frames_at_a_glance
 
@@ -73,6 +74,8 @@ class ReportData:
         What a reader must know before using a number, such as "errors are empirical: gain unknown".
     frames, zero_points, stars, repeats : Table
         FRAMES, ZEROPOINTS, the table of stars, and how well their measurements agree.
+    red_noise : Table
+        Of each series: by how much the mean of many points in a row is less certain than their errors say.
     masters, camera, pictures
         In the order in which they are shown; pictures name their section.
     settings : mapping
@@ -99,6 +102,7 @@ class ReportData:
     zero_points: Table = field(default_factory=ZEROPOINTS.empty)
     stars: Table = field(default_factory=Table)
     repeats: Table = field(default_factory=Table)
+    red_noise: Table = field(default_factory=Table)
     settings: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     provenance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     inputs: Sequence[Mapping[str, Any]] = ()
@@ -202,14 +206,7 @@ def _zero_points(report: ReportData) -> str:
 
 
 def _errors(report: ReportData) -> str:
-    if len(report.repeats) == 0:
-        return ""
-    note = (
-        "<p>Chi-square (per degree of freedom) of the stars' measurements about their means, once the zero "
-        "points of the frames are taken out: 1 where the errors explain the scatter. <i>missing</i> is what "
-        "must be added to them in quadrature: red noise, such as flats, the stars' shape, neighbours.</p>"
-    )
-    return note + html_table(report.repeats, report.repeats.colnames)
+    return errors_at_a_glance(report.repeats, report.red_noise)
 
 
 def _stars(report: ReportData) -> str:

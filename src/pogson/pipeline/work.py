@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
@@ -10,6 +10,7 @@ from typing import Any
 
 from astropy.table import Table
 
+from pogson.core.frame import Exposure
 from pogson.io.scan import Scan
 from pogson.pipeline.calibrated import Calibrated
 from pogson.pipeline.coordinates import Located
@@ -57,19 +58,18 @@ class Work:
         named = {e.band for e in known}
         idle = [k for k, band in self.settings.facts.get("bands", {}).items() if band not in named]
         idle_notes = (f'[bands] "{k}": no frame has this filter' for k in idle)
-        return [*self.scan.notes, *idle_notes, *self._copies, *self._unknown, *self.series_notes]
+        return [
+            *self.scan.notes,
+            *idle_notes,
+            *self._copies,
+            *unknown_facts(self.ready.lights),
+            *self.series_notes,
+        ]
 
     @cached_property
     def inputs(self) -> list[dict[str, str]]:
         """Path, kind and hash of each image."""
         return describe_inputs(self.scan.exposures)
-
-    @property
-    def _unknown(self) -> list[str]:
-        """What the errors leave out for want of a fact."""
-        if all(isfinite(e.diameter) for e in self.ready.lights):
-            return []
-        return ["scintillation is not in the errors: give the telescope's [site] diameter, in metres"]
 
     @property
     def _copies(self) -> list[str]:
@@ -112,3 +112,16 @@ class Work:
                 "plate_solution": self.located.words,
             },
         }
+
+
+def unknown_facts(lights: Sequence[Exposure]) -> list[str]:
+    """What the errors leave out, or take too large, for want of a fact."""
+    if not all(isfinite(e.diameter) for e in lights):
+        return ["scintillation is not in the errors: give the telescope's [site] diameter, in metres"]
+    if all(e.site is not None and isfinite(e.site.height) for e in lights):
+        return []
+    source = lights[0].sources.get("site", "unknown")
+    return [
+        f"the height of the site is not known (site: {source}): scintillation is that at sea level, "
+        "at 2000 m it is 22 % less; give [site] height, in metres"
+    ]

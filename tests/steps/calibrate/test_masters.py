@@ -128,6 +128,24 @@ def test_hot_cold_and_unlit_pixels_are_flagged():
     assert (flat.mask > 0).sum() < 0.08 * flat.mask.size
 
 
+@pytest.mark.parametrize("electrons", [300, 3000])
+def test_the_photons_of_a_dark_current_are_no_hot_pixels(electrons):
+    night = Night(seed=9, read_noise=0.3, dark_rate=0.0)
+    night.dark[:] = electrons / 100.0
+    night.dark[20, 30] = 20.0 * electrons / 100.0
+    for bias in (make_bias(night.biases(5), night.camera), None):
+        dark = make_dark(night.darks(1), bias, night.camera)
+        assert dark.mask[20, 30] & Pixel.HOT and (dark.mask > 0).sum() == 1
+
+
+def test_a_pixel_twice_as_noisy_as_its_neighbours_is_warm_not_hot():
+    night = Night(seed=10, read_noise=2.0, dark_rate=0.0)
+    night.dark[:] = 1.0  # 100 electrons
+    night.dark[20, 30], night.dark[60, 70] = 5.0, 16.0
+    dark = make_dark(night.darks(5), make_bias(night.biases(5), night.camera), night.camera)
+    assert not dark.mask[20, 30] and dark.mask[60, 70] == Pixel.HOT
+
+
 def test_a_dark_without_bias_fits_its_own_length_only(night):
     dark = make_dark(night.darks(5), None, night.camera)
     assert dark.has_bias

@@ -16,7 +16,7 @@ from pogson.core.units import Fraction, Sigma
 def flag_dark(
     dark: Master, *, single_variance: float, per_adu: float, bayer: str = "", threshold: Sigma = 8.0
 ) -> Master:
-    """Flag hot pixels: those whose dark current alone makes them more than three times as noisy.
+    """Flag hot pixels: those whose dark current makes them more than three times as noisy as those around.
 
     A pixel that is merely warm is corrected by the dark and carries its noise; thousands of them are on a
     detector, and to lose them all would spoil most stars.
@@ -32,17 +32,23 @@ def flag_dark(
     bayer : str
         Not empty for a mosaic of colours: neighbours are then two pixels apart.
     threshold : float
-        Least height above the median of the neighbours, in noise of a single frame.
+        Least height above the median of the neighbours, in noise of a single frame, that of the dark
+        current included.
 
     Returns
     -------
     Master
         With the bit HOT where needed.
     """
-    excess = dark.data - _neighbors(dark.data, bayer)
-    noisy = 10.0 * single_variance / (per_adu or 1.0)
+    around = _neighbors(dark.data, bayer)
+    excess = dark.data - around
+    usual = single_variance + per_adu * np.maximum(around, 0.0)
+    if dark.has_bias:  # does not tell its level: the pixels themselves tell how far they scatter
+        usual = np.maximum(single_variance, (1.4826 * np.nanmedian(np.abs(excess))) ** 2)
+    noise = np.sqrt(np.maximum(usual, dark.variance))
     mask = dark.mask.copy()
-    mask[excess > max(threshold * single_variance**0.5, noisy)] |= int(Pixel.HOT)
+    hot = excess > np.maximum(threshold * noise, 10.0 * usual / (per_adu or 1.0))
+    mask[hot] |= int(Pixel.HOT)
     return replace(dark, mask=mask)
 
 

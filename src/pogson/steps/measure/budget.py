@@ -22,7 +22,7 @@ def scintillation(exposure: Exposure) -> float:
     """Relative error of a flux by scintillation; NaN where diameter, airmass or exposure time is unknown.
 
     sigma^2 = 10e-6 C_Y^2 D^(-4/3) t^-1 X^3 exp(-2 h / 8000 m), with C_Y = 1.56, the median of eleven
-    observatories.
+    observatories. An unknown height counts as 0, which makes it too large.
 
     References
     ----------
@@ -31,7 +31,8 @@ def scintillation(exposure: Exposure) -> float:
     diameter, time, airmass = exposure.diameter, exposure.exptime, exposure.airmass
     if isnan(diameter) or isnan(airmass) or not time > 0.0:
         return nan
-    height = exposure.site.height if exposure.site else 0.0
+    known = exposure.site is not None and isfinite(exposure.site.height)
+    height = exposure.site.height if exposure.site and known else 0.0
     variance = 10e-6 * 1.56**2 * diameter ** (-4 / 3) / time * airmass**3 * np.exp(-2.0 * height / 8000.0)
     return float(np.sqrt(variance))
 
