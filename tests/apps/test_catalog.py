@@ -121,3 +121,27 @@ def test_variables_of_your_own_list_are_left_alone(pogson, store, small_night, t
         "run", small_night, "--out", tmp_path / "out", "--quiet", "--catalog", small_night / "catalog.csv"
     )
     assert answer.code == 0 and "3 known variables (suspects 3) are kept out" in answer.out
+
+
+def test_the_field_of_a_frame_is_fetched_by_its_wcs(pogson, store, service, tmp_path):
+    from astropy.io import fits
+
+    ra, dec = (float(text) for text in place_of(service))
+    frame = fits.PrimaryHDU(np.zeros((100, 120), np.float32))
+    cards = {
+        "CTYPE1": "RA---TAN",
+        "CTYPE2": "DEC--TAN",
+        "CRVAL1": ra,
+        "CRVAL2": dec,
+        "CRPIX1": 60,
+        "CRPIX2": 50,
+    }
+    frame.header.update(cards | {"CDELT1": -0.001, "CDELT2": 0.001, "CUNIT1": "deg", "CUNIT2": "deg"})
+    frame.writeto(tmp_path / "solved.fits")
+    answer = pogson("catalog", "fetch", "--of", tmp_path / "solved.fits", "--online", "--catalogs", "vsx")
+    assert answer.code == 0, answer.err
+    assert f"CIRCLE('ICRS', {ra:.0f}"[:18] in service.queries[0][service.queries[0].index("CIRCLE") :]
+    fits.PrimaryHDU(np.zeros((9, 9), np.float32)).writeto(tmp_path / "plain.fits")
+    bare = pogson("catalog", "fetch", "--of", tmp_path / "plain.fits", "--online")
+    assert bare.code == 2 and "its header has no WCS; solve it first: pogson solve" in bare.line
+    assert pogson("catalog", "fetch", "--online").code == 2

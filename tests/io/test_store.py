@@ -9,7 +9,7 @@ import pytest
 
 from pogson.core.columns import CATALOG
 from pogson.core.errors import FileError, SettingError
-from pogson.io.store import list_catalogs, read_cone
+from pogson.io.store import list_catalogs, read_cone, read_stored
 from pogson.io.store_archive import export_catalogs, import_catalogs
 from pogson.io.store_write import add_catalog
 
@@ -171,3 +171,15 @@ def test_programs_for_hats_open_what_is_stored(tmp_path):
     stored = add_catalog(stars(), "mine", store=tmp_path)
     assert is_valid_catalog(stored.folder)
     assert catalogs.Catalog and __import__("hats").read_hats(stored.folder).catalog_info.total_rows == 3000
+
+
+def test_a_description_that_lies_is_left_out(tmp_path):
+    stored = add_catalog(stars(50), "mine", store=tmp_path)
+    path = stored.folder / "pogson.json"
+    own = json.loads(path.read_text())
+    for lie in ({"order": 29}, {"order": -1}, {"name": "../other"}, {"cells": "x"}, {"bands": None}):
+        path.write_text(json.dumps(own | lie))
+        assert list_catalogs(tmp_path) == []
+        with pytest.raises(FileError, match="pogson.json") as caught:
+            read_stored(stored.folder)
+        assert "\n" not in str(caught.value)

@@ -53,12 +53,13 @@ def test_the_more_accurate_catalogue_wins_over_the_one_with_more_stars(tmp_path)
     fetched(tmp_path, "many", stars(2000, err=0.05), accuracy=0.05)
     fetched(tmp_path, "good", stars(200, err=0.01), accuracy=0.01)
     table, words = choose(tmp_path, "V")
-    assert table.meta["name"] == "good" and "a zero point to about 0.010 mag" in words[0]
+    assert table.meta["name"] == "good" and "as a whole good to about 0.010 mag" in words[0]
     # but not where it has hardly a star
     fetched(tmp_path, "rare", stars(20, err=0.05), accuracy=0.003)
     assert choose(tmp_path, "V")[0].meta["name"] == "good"
     add_catalog(stars(400, err=0.01), "mine", store=tmp_path)
-    assert choose(tmp_path, "V")[0].meta["name"] == "mine"
+    table, words = choose(tmp_path, "V")
+    assert table.meta["name"] == "mine" and "good to" not in words[0]
 
 
 def test_a_damaged_cell_is_named_and_the_next_catalogue_is_taken(tmp_path):

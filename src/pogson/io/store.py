@@ -26,6 +26,8 @@ from pogson.core.errors import FileError, SettingError
 from pogson.io.files import in_words, read_text
 from pogson.io.healpix import cells_near, cells_within
 
+#: more cells than these would fill the memory: nobody makes them
+_FINEST_CELLS = 8
 #: degree: of such cones only the cells that they touch are opened
 _NARROW = 3.0
 
@@ -121,6 +123,9 @@ def read_stored(folder: Path) -> Stored:
     path = folder / "pogson.json"
     with in_words(path, "cannot be read"):
         own = json.loads(read_text(path))
+
+        if own["name"] != folder.name or not 0 <= int(own["order"]) <= _FINEST_CELLS:
+            raise FileError(f"{path}: is not about this catalogue; remove the folder, and add it again")
 
         def number(key: str) -> float:
             return nan if own.get(key) is None else float(own[key])

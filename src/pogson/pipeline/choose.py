@@ -40,6 +40,7 @@ class _Offer:
     derived: tuple[str, ...]
     least: int  # stars in the poorest of the bands
     zero_point_err: float  # mag, expected
+    accuracy: float  # mag, what all its stars share; 0 where unknown
 
     @property
     def rank(self) -> tuple[int, int, float, int]:
@@ -98,16 +99,17 @@ def choose_catalog(
     if best is None:
         return None, words
     have = ", ".join(band for band in wanted if band in best.own + best.derived)
+    good = f", as a whole good to about {best.accuracy:.3f} mag" if best.accuracy else ""
     chosen = (
         f"catalogue '{best.name}' of the store: has {have} for at least {best.least} stars within "
-        f"{radius:.2f} deg, a zero point to about {best.zero_point_err:.3f} mag"
+        f"{radius:.2f} deg{good}"
     )
     return best.table, [chosen, *_say(best.table, wanted, best.derived), *words]
 
 
 def _offer(one: Stored, table: Table, wanted: Sequence[str], wishes: Wishes, least: int) -> _Offer:
     full = complete_bands(table, wanted, Wishes(one.system or wishes.system, wishes.magnitudes))
-    counts, errors = {}, []
+    counts, errors, shared = {}, [], []
     for band in wanted:
         if f"mag_{band}" not in full.colnames:
             continue
@@ -119,7 +121,8 @@ def _offer(one: Stored, table: Table, wanted: Sequence[str], wishes: Wishes, lea
         typical = float(np.nanmedian(err)) if np.isfinite(err).any() else _USUAL_ERR
         accuracy = one.accuracy if isfinite(one.accuracy) else 0.0
         common = _SHARED_SCATTER * full.meta.get("scatter", {}).get(band, 0.0)
-        errors.append(hypot(accuracy, common, typical / np.sqrt(n)))
+        shared.append(hypot(accuracy, common))
+        errors.append(hypot(shared[-1], typical / np.sqrt(n)))
     made = set(full.meta.get("made", ()))
     return _Offer(
         one.name,
@@ -128,6 +131,7 @@ def _offer(one: Stored, table: Table, wanted: Sequence[str], wishes: Wishes, lea
         tuple(band for band in counts if band in made),
         min(counts.values(), default=0),
         max(errors, default=0.0),
+        max(shared, default=0.0),
     )
 
 
