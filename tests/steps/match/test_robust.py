@@ -135,6 +135,30 @@ def test_a_saturated_patch_that_moves_differently_does_no_harm():
     assert distance(found, truth) < allowed(found.n)
 
 
+@pytest.mark.parametrize("n_false", [40, 200])
+@pytest.mark.parametrize("n", [120, 250, 600])
+def test_a_heap_of_false_stars_that_no_flag_tells_does_no_harm(n, n_false):
+    """A reflection, or what a hot column leaves: the brightest of the list, in one place."""
+    stars, truth = catalog(n), mapped(60.0, 20.0, 0.2)
+    for seed in range(4):
+        frame, reference = shoot(stars, truth, 11 + seed), shoot(stars, mapped(), 31 + seed)
+        dice = np.random.default_rng(seed)
+        x, y = dice.uniform(200, 1000, 2)
+        heap = Table({"x": dice.normal(x, 8, n_false), "y": dice.normal(y, 30, n_false)})
+        heap["flux"], heap["x_err"], heap["y_err"], heap["flags"] = 1e7, 0.5, 0.5, 0
+        spoiled = Table({name: np.concatenate([frame[name], heap[name]]) for name in frame.colnames})
+        for one, other in ((spoiled, reference), (reference, spoiled)):
+            found = match_stars(one, other)
+            true = truth if one is spoiled else truth.inverse()
+            assert distance(found, true) < allowed(found.n)
+            assert found.n > 0.7 * len(reference) * 0.9
+
+
+def test_a_refusal_tells_how_far_the_best_map_is_from_being_believed():
+    with pytest.raises(MatchError, match=r"best map pairs \d+ stars, and accident makes .* at most 0.0001"):
+        match_stars(shoot(catalog(100, 21), mapped(), 1), shoot(catalog(100, 41), mapped(), 2))
+
+
 @pytest.mark.parametrize("n", [8, 60, 600, 6000])
 def test_another_field_is_refused_with_its_reason(n):
     for seed in range(5):

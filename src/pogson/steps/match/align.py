@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp, log
 
 import numpy as np
@@ -11,7 +12,7 @@ from pogson.core.errors import MatchError
 from pogson.core.flags import Star
 from pogson.core.transform import Transform
 from pogson.core.units import Fraction, Pixels
-from pogson.steps.match.fit import Points, chance_of, finish, fit_matrix, pair, refine
+from pogson.steps.match.fit import Points, chance_of, finish, fit_matrix, pair, refine, stand_out
 from pogson.steps.match.patterns import find_similarities
 
 #: Expected number of accidental matches above which none is believed.
@@ -75,18 +76,46 @@ def match_stars(
     # blurred stars have poor centres: they are given more room, if they must
     room = 0.35 * min(_seeing(stars), _seeing(reference))
     spoiled = int(Star.SATURATED | Star.EDGE | Star.COSMIC)
-    for without, reach in ((spoiled, radius), (0, radius), (spoiled, room), (0, room)):
+    best: Transform | None = None
+    tried: set[tuple[int, int, float, bool]] = set()
+    for without, reach, apart in (
+        (spoiled, radius, False),
+        (0, radius, False),
+        (spoiled, radius, True),
+        (spoiled, room, False),
+        (0, room, False),
+    ):
         a, b = _points(reference, without), _points(stars, without)
-        if reach < radius or min(len(a.xy), len(b.xy)) < (8 if without else 3):
+        lists = (len(a.xy), len(b.xy), reach, apart)  # no flags, no other lists
+        if reach < radius or min(lists[:2]) < (8 if without else 3) or lists in tried:
             continue
-        found = match_points(
-            b, a, guess=guess, radius=reach, scale=scale, scale_tolerance=scale_tolerance, drift=drift
+        tried.add(lists)
+        some = stand_out(b, a) if apart else (b, a)
+        found = best_map(
+            *some, guess=guess, radius=reach, scale=scale, scale_tolerance=scale_tolerance, drift=drift
         )
-        if found is not None:
-            return found
+        if found is not None and found.chance <= CHANCE:
+            return _with_all(found, b, a, reach) if apart else found
+        best = min((m for m in (best, found) if m is not None), key=lambda m: m.chance, default=None)
     raise MatchError(
         f"the stars do not match the reference frame ({len(stars)} and {len(reference)} stars): "
-        "another field, too few stars in common, or too many false detections"
+        f"another field, too few stars in common, or too many false detections{_tell(best)}"
+    )
+
+
+def _with_all(found: Transform, stars: Points, reference: Points, radius: float) -> Transform:
+    """A map that a choice of the stars has proven, fitted to all of them."""
+    whole = _judge(found.matrix, stars, reference, radius, 3.0 * radius, 1.0)
+    return found if whole is None or whole.chance > CHANCE else replace(whole, chance=found.chance)
+
+
+def _tell(best: Transform | None) -> str:
+    """How far the best map is from being believed."""
+    if best is None:
+        return ""
+    return (
+        f"; the best map pairs {best.n} stars, and accident makes {best.chance:.1g} such maps, "
+        f"where at most {CHANCE:g} are allowed"
     )
 
 
@@ -102,6 +131,32 @@ def match_points(
     pattern: int = _PATTERN,
 ) -> Transform | None:
     """As `match_stars`, on bare positions, brightest first; None where nothing is found."""
+    found = best_map(
+        stars,
+        reference,
+        guess=guess,
+        radius=radius,
+        scale=scale,
+        scale_tolerance=scale_tolerance,
+        drift=drift,
+        pattern=pattern,
+    )
+    return found if found is not None and found.chance <= CHANCE else None
+
+
+def best_map(
+    stars: Points,
+    reference: Points,
+    *,
+    guess: Transform | None = None,
+    radius: float = 2.0,
+    scale: float = 1.0,
+    scale_tolerance: float = 0.1,
+    drift: float = 40.0,
+    pattern: int = _PATTERN,
+) -> Transform | None:
+    """The first map that can be believed; else the one that accident makes least often, if there is any."""
+    best: Transform | None = None
     if guess is not None:
         found = match_near(stars, reference, guess.matrix, radius=radius, drift=drift)
         if found is not None:
@@ -116,9 +171,12 @@ def match_points(
             a.xy @ (1, 1j), b.xy @ (1, 1j), log_scale=log(scale), log_tolerance=tolerance, most=8
         ):
             found = _judge(similar.matrix, stars, reference, radius, 12.0, trials)
-            if found is not None and abs(log(found.scale / scale)) < 1.2 * tolerance:
+            if found is None or not abs(log(found.scale / scale)) < 1.2 * tolerance:
+                continue
+            if found.chance <= CHANCE:
                 return found
-    return None
+            best = found if best is None or found.chance < best.chance else best
+    return best
 
 
 def match_near(
@@ -139,7 +197,7 @@ def match_near(
         start = matrix.copy()
         start[:, 2] += shifts[near].mean(0)
         found = _judge(start, stars, reference, radius, 3.0 * radius, trials)
-        if found is not None and abs(log(found.scale / _scale(matrix))) < 0.02:
+        if found is not None and found.chance <= CHANCE and abs(log(found.scale / _scale(matrix))) < 0.02:
             return found
     return None
 
@@ -157,12 +215,14 @@ def _trials(n: int, m: int, tolerance: float) -> float:
 def _judge(
     matrix: np.ndarray, stars: Points, reference: Points, radius: float, start: float, trials: float
 ) -> Transform | None:
+    """The map near `matrix` and its chance, fitted to all stars where it can be believed."""
     a, b = reference.brightest(_VERIFY), stars.brightest(_VERIFY)
     # a first look at the bright stars alone, where chance pairs are rare
     first, second = a.brightest(60), b.brightest(60)
     i, _ = pair(matrix, first, second, start)
-    if chance_of(matrix, first, second, start, len(i), 1.0) > 0.1:
-        return None
+    by_accident = chance_of(matrix, first, second, start, len(i), 1.0)
+    if by_accident > 0.1:
+        return Transform(matrix, n=len(i), chance=trials * by_accident)
     if min(len(a.xy), len(b.xy)) > 60:
         matrix, i, _ = refine(matrix, first, second, start=start, radius=start / 2.0, rounds=1)
         start /= 2.0
@@ -171,7 +231,7 @@ def _judge(
         return None
     chance = chance_of(matrix, a, b, radius, len(i), trials)
     if chance > CHANCE:
-        return None
+        return Transform(matrix, n=len(i), chance=chance)
     a, b = reference.brightest(_FIT), stars.brightest(_FIT)
     i, j = pair(matrix, a, b, radius)
     err = np.hypot(a.err[i], b.err[j])

@@ -35,6 +35,33 @@ class Points:
         return self if n >= len(self.xy) else Points(self.xy[:n], self.err[:n])
 
 
+def stand_out(stars: Points, reference: Points, n: int = 120) -> tuple[Points, Points]:
+    """The stars that stand out among their neighbours: for clusters whose core one list
+    lacks, and for heaps of false stars.
+
+    A star counts by its distance to the nearest brighter star, which no shift, turn or mirror
+    changes; the same distance cuts both lists, so that their densities agree.
+    """
+    lonely = [_distance_to_brighter(points.xy[:1500]) for points in (stars, reference)]
+    least = max(float(np.sort(d)[-min(n, len(d))]) for d in lonely)
+    kept = [np.flatnonzero(d >= least * 0.6) for d in lonely]
+    first = [k[np.argsort(-d[k], kind="stable")] for k, d in zip(kept, lonely, strict=True)]
+    return (
+        Points(stars.xy[first[0]], stars.err[first[0]]),
+        Points(reference.xy[first[1]], reference.err[first[1]]),
+    )
+
+
+def _distance_to_brighter(xy: Values) -> Values:
+    """For each star of a list, brightest first: distance to the nearest before it."""
+    z = xy @ np.array([1.0, 1j])
+    apart = np.abs(z[:, None] - z[None, :])
+    apart[np.triu_indices(len(z))] = np.inf
+    nearest = apart.min(1)
+    nearest[:1] = 1e9
+    return nearest
+
+
 def move(matrix: Values, xy: Values) -> Values:
     """Positions (n, 2) through [[a, b, c], [d, e, f]]."""
     return xy @ matrix[:, :2].T + matrix[:, 2]
