@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from math import isfinite, nan
+from math import ceil, isfinite, log
+from threading import Lock
 
 import numpy as np
 from astropy.table import Table
 
 from pogson.core.errors import FrameError, MatchError
 from pogson.core.transform import Transform
-from pogson.pipeline.stack.survey import APERTURE, Surveyed
-from pogson.pipeline.workers import Failure
+from pogson.pipeline.stack.survey import Surveyed
+from pogson.pipeline.workers import Failure, count_workers
 from pogson.steps.match.align import match_stars
 from pogson.steps.match.field import choose_reference
-from pogson.steps.stack.scale import Scale, fit_scale
+from pogson.steps.stack.compare import Comparison
+from pogson.steps.stack.scale import Scale
 
 SAME_SCALE = 0.02  # frames whose pixels differ by more were taken otherwise
 FEW = 12  # stars in common that do not tell a turn well
 NEAR = 4.0  # px, of a star from its place, that may be it
+WIDER = 1.15  # steps of the seeing in which apertures are made
 
 
 @dataclass(frozen=True)
@@ -107,43 +111,58 @@ def scale_frames(
     best: int,
     wanted: bool,
     failures: list[Failure],
+    workers: int = 0,
 ) -> tuple[list[Aligned], int]:
     """The frames that could be aligned and scaled, and which of them is the reference."""
+    placed = [(i, f, t) for i, (f, t) in enumerate(zip(frames, transforms, strict=True)) if t is not None]
+    compare = Comparisons(frames[best])
+
+    def scale(one: tuple[int, Surveyed, Transform]) -> Scale | FrameError:
+        i, frame, transform = one
+        try:
+            return Scale(1.0) if i == best or not wanted else compare.scale(frame, transform)
+        except FrameError as error:
+            return error
+
     kept: list[Aligned] = []
     place = 0
-    placed = [(i, f, t) for i, (f, t) in enumerate(zip(frames, transforms, strict=True)) if t is not None]
-    widest = max((f.fwhm for _, f, _ in placed if isfinite(f.fwhm)), default=nan)
-    for i, frame, transform in placed:
-        if i == best:
-            place = len(kept)
-        try:
-            known = i == best or not wanted
-            scale = Scale(1.0) if known else _scale_of(frame, frames[best], transform, APERTURE * widest)
-        except FrameError as error:
-            failures.append(Failure(frame.exposure.path, f"{frame.exposure.path}: left out: {error}"))
-            continue
-        kept.append(Aligned(frame, transform, scale))
+    with ThreadPoolExecutor(count_workers(workers)) as pool:
+        for (i, frame, transform), found in zip(placed, pool.map(scale, placed), strict=True):
+            if i == best:
+                place = len(kept)
+            if isinstance(found, FrameError):
+                failures.append(Failure(frame.exposure.path, f"{frame.exposure.path}: left out: {found}"))
+            else:
+                kept.append(Aligned(frame, transform, found))
     return kept, place
 
 
-def _scale_of(frame: Surveyed, reference: Surveyed, transform: Transform, radius: float) -> Scale:
-    """From the stars that both frames have, in apertures of one size."""
-    x, y = transform.apply(np.asarray(reference.fluxes["x"]), np.asarray(reference.fluxes["y"]))
-    gap = np.hypot(x[:, None] - np.asarray(frame.fluxes["x"]), y[:, None] - np.asarray(frame.fluxes["y"]))
-    nearest, back = gap.argmin(axis=1), gap.argmin(axis=0)
-    own = np.arange(len(x))
-    same = (gap[own, nearest] < 1.5) & (back[nearest] == own)
-    return fit_scale(
-        at_radius(frame.fluxes[nearest[same]], radius), at_radius(reference.fluxes[own[same]], radius)
-    )
+class Comparisons:
+    """The stars of the reference frame, in apertures as wide as other frames need them."""
 
+    def __init__(self, reference: Surveyed) -> None:
+        self.reference = reference
+        self.lock = Lock()
+        self.made: dict[int, Comparison] = {}
 
-def at_radius(fluxes: Table, radius: float) -> Table:
-    """The columns of the aperture nearest to a radius."""
-    radii = fluxes.meta["radii"]
-    if not radii:
-        return fluxes
-    k = int(np.argmin(np.abs(np.log(np.asarray(radii) / radius)))) + 1
-    return Table(
-        {"flux": fluxes[f"flux_r{k}"], "flux_err": fluxes[f"flux_r{k}_err"], "flags": fluxes["flags"]}
-    )
+    def scale(self, frame: Surveyed, transform: Transform) -> Scale:
+        """Flux of a frame's stars over that in the reference frame.
+
+        Raises
+        ------
+        FrameError
+            If no star is good in both.
+        """
+        widening = frame.fwhm / self.reference.fwhm
+        widening = widening if isfinite(widening) and widening > 0 else 1.0
+        return self.wide(widening).scale(frame.rows, frame.shape, transform, widening)
+
+    def wide(self, widening: float) -> Comparison:
+        """With apertures for stars that are wider than the reference frame's by a factor."""
+        ref = self.reference
+        step = max(ceil(log(widening) / log(WIDER)), 0)
+        with self.lock:
+            if step not in self.made:
+                fwhm = ref.fwhm * WIDER**step
+                self.made[step] = Comparison(ref.rows, ref.shape, ref.stars, fwhm, ref.beta)
+            return self.made[step]

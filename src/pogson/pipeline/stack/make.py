@@ -149,7 +149,7 @@ def _line_up(
         survey.quick = quick
         found = survey.survey_all(how.workers, progress, lost)
         best, maps = align_frames(found, how.aligned, lost, how.mix)
-        frames, best = scale_frames(found, maps, best, how.scaled and not how.aligned, lost)
+        frames, best = scale_frames(found, maps, best, how.scaled and not how.aligned, lost, how.workers)
         if not (lost and quick):
             break
     failures += lost

@@ -14,15 +14,14 @@ from astropy.table import Table
 
 from pogson.core.errors import FrameError
 from pogson.core.frame import Exposure, Frame, Image
+from pogson.core.transform import Transform
 from pogson.io.fits import write_frame
-from pogson.pipeline.stack.align import Aligned, at_radius
-from pogson.pipeline.stack.survey import APERTURE, Surveyed
+from pogson.pipeline.stack.align import Aligned, Comparisons
 from pogson.pipeline.workers import Failure
-from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.stack.effective import Effective, combine_exposures
 from pogson.steps.stack.layer import Layer
 from pogson.steps.stack.result import Stack
-from pogson.steps.stack.scale import Scale, fit_scale
+from pogson.steps.stack.scale import Scale
 
 UNKNOWN = Scale(nan, nan)
 
@@ -98,27 +97,32 @@ def finish(
         small = np.uint8 if len(frames) < 256 else np.int16
         counts = {"COVERAGE": stack.coverage.astype(small), "REJECTED": stack.rejected.astype(small)}
         write_frame(target, frame, cards, planes=counts)
-    return StackResult(
-        stack, frame, effective, inputs, tuple(failures), _check(frame, frames[best].frame, stack.pixel)
-    )
+    return StackResult(stack, frame, effective, inputs, tuple(failures), _check(stack, frames, layers, best))
 
 
-def _check(stack: Frame, reference: Surveyed, pixel: float) -> Scale:
-    """The scale stars, measured on the stack."""
-    stars = reference.fluxes
-    if not len(stars):
-        return UNKNOWN
-    x, y = (on_grid(stars[name], pixel) for name in ("x", "y"))
-    field = Table({"id": stars["star"], "x": x, "y": y, "flux": stars["flux"]})
-    timed = replace(stack, exposure=replace(stack.exposure, exptime=1.0))
-    radii = tuple(r / pixel for r in stars.meta["radii"])
-    fwhm = reference.fwhm / pixel
-    radius = 1.5 * APERTURE * reference.fwhm
+def _check(stack: Stack, frames: Sequence[Aligned], layers: Sequence[Layer], best: int) -> Scale:
+    """The stars of the reference frame, compared with the stack as if it were one more frame."""
+    reference, still = frames[best].frame, layers[best].transform.matrix
+    if not len(reference.stars) or not np.array_equal(still, np.eye(2, 3)):
+        return UNKNOWN  # stars that trail are no measure
+    shift = float(on_grid(0.0, stack.pixel))
+    grid = Transform(np.array([[1.0, 0.0, shift], [0.0, 1.0, shift]]) / [[stack.pixel] * 2 + [1.0]])
+    widths = [one.frame.fwhm for one in frames]
+    widening = max(1.0, float(np.average(widths, weights=stack.weights)) / reference.fwhm)
+    planes = stack.data, stack.variance, stack.mask
     try:
-        found = at_radius(
-            measure_aperture(timed, field, fwhm=fwhm, radius=APERTURE, radii=radii), radius / pixel
+        return (
+            Comparisons(reference)
+            .wide(widening)
+            .scale(
+                lambda y0, y1: (planes[0][y0:y1], planes[1][y0:y1], planes[2][y0:y1]),
+                stack.data.shape,
+                grid,
+                widening,
+                shared=float(stack.weights[best]),
+                correlation=stack.correlation,
+            )
         )
-        return fit_scale(found, at_radius(stars, radius))
     except FrameError:
         return UNKNOWN
 

@@ -25,13 +25,9 @@ from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.calibrate.rows import RowCalibrator
 from pogson.steps.detect.find import detect_stars
 from pogson.steps.detect.sky import estimate_sky
-from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.stack.layer import Rows
 
 STARS = 2000  # brightest of a frame that align it
-SCALE_STARS = 300  # brightest of a frame whose flux is measured for its scale
-RADII = 2.0 * 1.25 ** np.arange(16)  # px, of the apertures: the same in all frames
-APERTURE = 2.0  # FWHM of the widest frame
 WINDOW = 2_000_000  # pixels in the middle rows of a large frame that are searched for stars first
 ENOUGH = 120  # unspoiled stars in them
 STRIPS = 9  # parts of such a frame whose sky is looked at
@@ -43,8 +39,8 @@ class Surveyed:
 
     exposure: Exposure
     stars: Table
-    fluxes: Table
     fwhm: float
+    beta: float
     sky: Any
     rows: Rows
     shape: tuple[int, int]
@@ -119,9 +115,9 @@ class Survey:
             rows = self._keep(frame)
         if isinstance(rows, RowCalibrator):
             rows.noise2 = np.float32(np.median(frame.variance[::8, ::8]))
-        stars, fluxes, fwhm, sky = found or (Table(), Table(), nan, None)
+        stars, fwhm, beta, sky = found or (Table(), nan, nan, None)
         noise = float(np.sqrt(np.median(frame.variance[::8, ::8])))
-        return Surveyed(frame.exposure, stars, fluxes, fwhm, sky, rows, frame.shape, frame.unit, noise)
+        return Surveyed(frame.exposure, stars, fwhm, beta, sky, rows, frame.shape, frame.unit, noise)
 
     def _by_rows(self, exposure: Exposure) -> RowCalibrator | None:
         """The calibrated frame by rows, where its file allows it."""
@@ -154,41 +150,37 @@ class Survey:
             noise = float(np.sqrt(np.median(rows(ny // 2, min(ny // 2 + 64, ny))[1])))
             if not noise > 0:
                 return None
-            return Surveyed(exposure, Table(), Table(), nan, None, rows, rows.shape, "electron", noise)
+            return Surveyed(exposure, Table(), nan, nan, None, rows, rows.shape, "electron", noise)
         half = min(WINDOW // nx, ny) // 2
         top = ny // 2 - half
         middle = _frame_of([rows(top, top + 2 * half)], exposure)
         if not np.isfinite(middle.data).any() or np.ptp(middle.data) == 0:
             return None
         try:
-            stars, fluxes, fwhm, _ = self._search(middle)
+            stars, fwhm, beta, _ = self._search(middle)
         except FrameError:
             return None
         if np.sum((np.asarray(stars["flags"]) & SPOILED) == 0) < ENOUGH:
             return None
         stars["y"] += top
-        fluxes["y"] += top
         centers = [int((i + 0.5) * ny / STRIPS) for i in range(STRIPS)]
         # what is given by rows is overwritten by the next rows
         parts = [[plane.copy() for plane in rows(y - 32, y + 32)] for y in centers]
         strips = _frame_of(parts, exposure)
         sky = replace(estimate_sky(strips, box=64), shape=rows.shape)
         noise = float(np.sqrt(np.median(strips.variance[::4, ::4])))
-        return Surveyed(exposure, stars, fluxes, fwhm, sky, rows, rows.shape, "electron", noise)
+        return Surveyed(exposure, stars, fwhm, beta, sky, rows, rows.shape, "electron", noise)
 
-    def _search(self, frame: Frame) -> tuple[Table, Table, float, Any]:
+    def _search(self, frame: Frame) -> tuple[Table, float, float, Any]:
         stars = detect_stars(frame, **{"brightest": STARS, **self.settings.of("detect")})
         if len(stars) < 3:
             reason = "saturated or empty" if not len(stars) else f"only {len(stars)} star(s)"
             raise FrameError(
                 f"{frame.exposure.path}: no stars to align it by ({reason}): left out of the stack"
             )
-        fwhm, sky = stars.meta["psf"].fwhm, stars.meta.pop("sky")
-        fwhm = fwhm if isfinite(fwhm) and fwhm > 0 else stars.meta["fwhm"]
-        timed = replace(frame, exposure=replace(frame.exposure, exptime=1.0))
-        near = [float(r) for r in RADII if 0.9 * APERTURE * fwhm <= r <= 2.0 * APERTURE * fwhm]
-        fluxes = measure_aperture(timed, stars[:SCALE_STARS], fwhm=fwhm, radius=APERTURE, radii=tuple(near))
-        return stars, fluxes, fwhm, sky
+        psf, sky = stars.meta["psf"], stars.meta.pop("sky")
+        fwhm = psf.fwhm if isfinite(psf.fwhm) and psf.fwhm > 0 else stars.meta["fwhm"]
+        return stars, fwhm, psf.beta, sky
 
     def _keep(self, frame: Frame) -> Rows:
         if self.spill:

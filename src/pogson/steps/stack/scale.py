@@ -70,19 +70,25 @@ def fit_scale(photometry: Table, reference: Table, *, clip: Sigma = 4.0) -> Scal
     ratio, err = _ratios(photometry, reference)
     if not len(ratio):
         raise FrameError("no star above the noise is unspoiled in this frame and in the reference frame")
+    return fit_ratios(ratio, err, clip=clip)
+
+
+def fit_ratios(ratio: Values, err: Values, *, clip: Sigma = 4.0) -> Scale:
+    """Weighted median of ratios, without those that lie beyond `clip` of their errors; see `fit_scale`."""
     keep = np.ones(len(ratio), bool)
     center, scatter = nan, 0.0
     for _ in range(10):
         scatter = _extra_scatter(ratio[keep], err[keep])
-        total = np.hypot(err, scatter * ratio[keep].mean())
+        total = np.hypot(err, scatter)
         center = weighted_median(ratio[keep], 1.0 / total[keep])
         before, keep = keep, np.abs(ratio - center) <= clip * total
         if keep.sum() < 3 or (keep == before).all():
             keep = before
             break
-    total = np.hypot(err, scatter * center)[keep]
+    total = np.hypot(err, scatter)[keep]
     factor = pi / 2.0 if keep.sum() > 2 else 1.0
-    return Scale(center, sqrt(factor / np.sum(1.0 / total**2)), int(keep.sum()), scatter)
+    relative = scatter / center if center > 0 else inf
+    return Scale(center, sqrt(factor / np.sum(1.0 / total**2)), int(keep.sum()), relative)
 
 
 def weighted_median(values: Values, weights: Values) -> float:
@@ -111,7 +117,7 @@ def _ratios(photometry: Table, reference: Table) -> tuple[Values, Values]:
 
 
 def _extra_scatter(ratio: Values, err: Values) -> float:
-    """Relative scatter that makes the robust scatter of the ratios equal to their errors."""
+    """Scatter that makes the robust scatter of the ratios equal to their errors."""
     if len(ratio) < 5:
         return 0.0
     center = weighted_median(ratio, 1.0 / err)
@@ -126,4 +132,4 @@ def _extra_scatter(ratio: Values, err: Values) -> float:
     for _ in range(40):
         middle = 0.5 * (low + high)
         low, high = (middle, high) if excess(middle) > 1.0 else (low, middle)
-    return high / center if center > 0 else inf
+    return high
