@@ -145,3 +145,29 @@ def test_the_field_of_a_frame_is_fetched_by_its_wcs(pogson, store, service, tmp_
     bare = pogson("catalog", "fetch", "--of", tmp_path / "plain.fits", "--online")
     assert bare.code == 2 and "its header has no WCS; solve it first: pogson solve" in bare.line
     assert pogson("catalog", "fetch", "--online").code == 2
+
+
+def test_a_night_in_bands_that_the_catalogue_lacks_is_calibrated_by_a_relation(
+    pogson, store, small_night, small_run, tmp_path
+):
+    """B and V, made of the catalogue's g and r as Jester et al. have it, lead back to g and r."""
+    from pogson.io.catalogs import read_catalog
+    from pogson.io.relations import known_relations
+    from pogson.io.tables import read_table
+    from pogson.steps.match.bands import add_bands
+
+    table = add_bands(read_catalog(small_night / "catalog.csv"), "BV", known_relations(), system="sdss")
+    names = ("mag_B", "mag_B_err", "mag_V", "mag_V_err")
+    rows = zip(table["ra"], table["dec"], *(table[name] for name in names), strict=True)
+    lines = ["ra,dec," + ",".join(names), *(",".join(f"{value:.6f}" for value in row) for row in rows)]
+    (tmp_path / "bv.csv").write_text("\n".join(lines) + "\n")
+    run = ("run", small_night, "--quiet", "--catalog", tmp_path / "bv.csv")
+    unsaid = pogson(*run, "--out", tmp_path / "unsaid")
+    assert "the catalogue has no g: its magnitudes are instrumental" in unsaid.out
+    assert "a published relation leads to g, r: say whose bands" in unsaid.out
+    assert "[catalog] system = johnson" in unsaid.out
+    answer = pogson(*run, "--out", tmp_path / "out", "--set", "catalog.system=johnson")
+    assert "g from V and B-V (Jester et al. 2005" in answer.out
+    direct, derived = (read_table(folder / "zeropoints.ecsv") for folder in (small_run, tmp_path / "out"))
+    assert np.all(np.abs(direct["zero_point"] - derived["zero_point"]) < 0.05)
+    assert np.isfinite(derived["zero_point"]).all()

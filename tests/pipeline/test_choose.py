@@ -112,6 +112,7 @@ def test_your_own_catalogue_is_completed_where_its_system_is_known():
     assert np.isfinite(complete_bands(gaia, ["V"], Wishes())["mag_V"]).any()
     unknown = stars(50, bands=("g", "r"))
     assert "mag_V" not in complete_bands(unknown, ["V"], Wishes()).colnames
+    assert say_bands(complete_bands(unknown, ["V"], Wishes()), ["V"])[0].endswith("system = ps1 or sdss")
     told = complete_bands(unknown, ["V"], Wishes("sdss"))
     assert "V from g and g-r (Jester" in say_bands(told, ["V"])[0]
     with pytest.raises(SettingError, match="system must be one of gaia, johnson, ps1, sdss, got 'vega'"):

@@ -37,6 +37,11 @@ class Relation:
     source: str
 
     @property
+    def needs(self) -> frozenset[str]:
+        """Bands that it starts from."""
+        return frozenset((self.base, *self.color.split("-")))
+
+    @property
     def words(self) -> str:
         """As ``V from G and BP-RP (Riello et al. 2021)``."""
         return f"{self.band} from {self.base} and {self.color} ({self.source})"

@@ -174,7 +174,17 @@ def _bands(table: Table) -> set[str]:
 
 def say_bands(table: Table, wanted: Sequence[str]) -> list[str]:
     """What a reader must know of a catalogue's bands: which came from others, and whose they are."""
-    return _say(table, wanted, table.meta.get("made", ()))
+    said = _say(table, wanted, table.meta.get("made", ()))
+    has = _bands(table)
+    ways = [r for r in known_relations() if r.band in set(wanted) - has and r.needs <= has]
+    if ways and not table.meta.get("system"):
+        lacking = ", ".join(dict.fromkeys(r.band for r in ways))
+        systems = " or ".join(dict.fromkeys(r.start for r in ways))
+        said.append(
+            f"a published relation leads to {lacking}: say whose bands the catalogue has, "
+            f"[catalog] system = {systems}"
+        )
+    return said
 
 
 def _say(table: Table, wanted: Sequence[str], derived: Sequence[str]) -> list[str]:

@@ -62,12 +62,9 @@ def add_bands(
         if relation.start != system or relation.band not in wanted or relation.band in done:
             continue
         # from one system to another with bands of the same names only where that was asked for
-        own = relation.band in _bands(catalog)
-        if (
-            (own and to != relation.to)
-            or (to and to != relation.to)
-            or not _bands(catalog) >= _needs(relation)
-        ):
+        if to != relation.to and (to or relation.band in _bands(catalog)):
+            continue
+        if not _bands(catalog) >= relation.needs:
             continue
         _add(found, catalog, relation)
         done.add(relation.band)
@@ -84,10 +81,6 @@ def _in_order(catalog: Table) -> list[str]:
 
 def _bands(catalog: Table) -> set[str]:
     return set(_in_order(catalog))
-
-
-def _needs(relation: Relation) -> set[str]:
-    return {relation.base, *relation.color.split("-")}
 
 
 def _add(found: Table, catalog: Table, relation: Relation) -> None:
