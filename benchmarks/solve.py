@@ -166,14 +166,16 @@ def main(n: int, peers: bool) -> None:
     for low, high in ((0.8, 1.5), (1.5, 3.0), (3.0, 5.0)):
         first = Score(f"the first without a pointing, {low} to {high} deg")
         blind = Score(f"no pointing, scale +-5 %, {low} to {high} deg")
+        nothing = Score("nothing known, the same fields")
         rivals = _rivals("the same fields") if peers else {}
         tried = [sky for sky in (random_sky(rng, low, high) for _ in range(n // 10)) if sky.n_catalog >= 10]
         # figures of the sky are made once
         first.add(*_swap(tried[0], timed(solve_with_pogson, tried[0], Hint(scale=tried[0].scale), True)))
         for k, sky in enumerate(tried):
             blind.add(*_swap(sky, timed(solve_with_pogson, sky, Hint(scale=sky.hint[2]), True)))
+            nothing.add(*_swap(sky, timed(solve_with_pogson, sky, Hint(), True)))
             _add(rivals, sky, (np.nan, np.nan, sky.hint[2]), k)
-        print(first, blind, *rivals.values(), sep="\n", flush=True)
+        print(first, blind, nothing, *rivals.values(), sep="\n", flush=True)
 
 
 def _rivals(what: str) -> dict[str, Score]:

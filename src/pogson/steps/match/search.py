@@ -30,6 +30,8 @@ Cone = Callable[[float, float, float], tuple[Values, Values, Values]]
 Sky = Callable[[], tuple[Values, Values, Values]]
 
 _LEVELS = tuple(0.6 * 1.4**k for k in range(12))  # degree: sizes of figures for blind search
+_COMMON = 2.0  # degree: size of figures that is tried first where nothing is known
+_BRIGHT = (16, 26)  # brightest detections whose figures are looked up, at first and then
 _FIELD = (1.1, 2.0)  # a field is so many times as wide as the figures of its level
 
 
@@ -186,26 +188,13 @@ def _index(sky: Sky, width: float) -> QuadIndex:
 
 
 def look_anywhere(job: Search, sky: Sky, low: float, high: float) -> Solution | None:
-    """Look all over the sky for figures of the frame's bright stars."""
+    """Look all over the sky for figures of the frame's bright stars, at scales from `low` to `high`."""
     frame = job.frame
-    side = frame.side / 3600.0
-    levels = [w for w in _LEVELS[::-1] if low * side < _FIELD[1] * w and high * side > _FIELD[0] * w]
-    if isfinite(high) and levels:
-        # where the scale is known: the level whose fields are as wide, with its neighbours. The next coarser
-        # one goes first: it has half as many figures, which are sooner made, and finds as many fields
-        best = int(np.argmin([abs(log(np.sqrt(low * high) * side / 1.43 / w)) for w in _LEVELS]))
-        order = [best + 1, best, best + 2] + ([best - 1] if best > 2 else [])
-        levels = [_LEVELS[k] for k in order if k < len(_LEVELS)]
-    for width in levels:
-        index = _index(sky, width)
-        scales = (max(low, 0.95 * _FIELD[0] * width / side), min(high, 1.05 * _FIELD[1] * width / side))
-        if isfinite(high):
-            scales = (low, high)
-        for bright in (16, 26):
-            if bright > 16 and len(frame.stars.xy) <= 16:
-                break
+    centre = (float(frame.centre[0]), float(frame.centre[1]))
+    for bright in _BRIGHT if len(frame.stars.xy) > _BRIGHT[0] else _BRIGHT[:1]:
+        for width, scales in _levels(frame.side / 3600.0, low, high):
+            index = _index(sky, width)
             job.trials += float(len(index.keys))
-            centre = (float(frame.centre[0]), float(frame.centre[1]))
             for sight in find_sightings(
                 frame.stars.xy, index, centre=centre, scales=scales, bright=bright, most=60
             ):
@@ -213,6 +202,26 @@ def look_anywhere(job: Search, sky: Sky, low: float, high: float) -> Solution | 
                 if found is not None:
                     return found
     return None
+
+
+def _levels(side: float, low: float, high: float) -> list[tuple[float, tuple[float, float]]]:
+    """Sizes of figures in the order in which they are tried, and the scales that each can find.
+
+    `side` is that of the frame in degree, at a scale of 1 arcsec / px.
+    """
+    if not isfinite(high):
+        # fields of some degrees are the commonest
+        levels = sorted(_LEVELS, key=lambda w: abs(log(w / _COMMON)))
+        reach = [(0.95 * _FIELD[0] * w / side, 1.05 * _FIELD[1] * w / side) for w in levels]
+        return [(w, r) for w, r in zip(levels, reach, strict=True) if r[1] > low]
+    width = np.sqrt(low * high) * side
+    if 1.1 * width < _FIELD[0] * _LEVELS[0] or 0.9 * width > _FIELD[1] * _LEVELS[-1]:
+        return []
+    # the level whose fields are as wide, with its neighbours. The next coarser one goes first: it has half
+    # as many figures, which are sooner made, and finds as many fields
+    best = int(np.argmin([abs(log(width / 1.43 / w)) for w in _LEVELS]))
+    order = [best + 1, best, best + 2] + ([best - 1] if best > 2 else [])
+    return [(_LEVELS[k], (low, high)) for k in order if k < len(_LEVELS)]
 
 
 def _sighted(job: Search, sight: Sighting) -> Solution | None:
