@@ -14,7 +14,6 @@ from pogson.core.columns import VARIABILITY
 from pogson.io.tables import GROUP_ROWS
 from pogson.pipeline.series import Series
 
-
 #: columns of periods.ecsv: name -> (unit, description)
 PERIODS: dict[str, tuple[str, str]] = {
     "star": ("", "star number of the field"),
@@ -58,9 +57,8 @@ def light_curve_parts(series: Sequence[Series]) -> Iterator[dict[str, Any]]:
 def periods_table(series: Sequence[Series], *, max_fap: float = 0.01) -> Table:
     """The periods of the target and of the first variables, each with what it may be mistaken for.
 
-    One row for the best period of a star (kind "best", or "longer than" where no whole turn was seen), and one
-    for each alias; stars without a period of a
-    false-alarm probability below `max_fap` are left out.
+    One row for the best period of a star (kind "best", or "longer than" where no whole turn was seen), and
+    one for each alias; stars without a period of a false-alarm probability below `max_fap` are left out.
     """
     rows = []
     for one in series:

@@ -72,7 +72,7 @@ def fit_color_extinction(
 
     References
     ----------
-    Liang & Zeger 1986, Biometrika 73, 13 (errors of points that belong together);
+    Efron & Stein 1981, Annals of Statistics 9, 586 (the jackknife, here over stars);
     Young et al. 1991, PASP 103, 221; Henden & Kaitchuck 1982, Astronomical Photometry, sect. 4.4.
     """
     if "color" not in curves.stars.colnames or "airmass" not in curves.frames.colnames:
@@ -98,8 +98,9 @@ def fit_color_extinction(
         return ColorExtinction(n=n, reason="the stars were not seen together")
     found = float((w * lever * residual).sum()) / square
     # a star whose light leans with the air for its own reasons, such as a neighbour, does so all night
-    pull = (w * lever * (residual - found * lever)).sum(1)
-    err = max(square**-0.5, sqrt(n / (n - 1.0) * float((pull**2).sum())) / square)
+    parts, sizes = (w * lever * residual).sum(1), (w * lever**2).sum(1)
+    without = (parts.sum() - parts) / np.maximum(square - sizes, 1e-9 * square)
+    err = max(square**-0.5, sqrt((n - 1.0) / n * float(((without - found) ** 2).sum())))
     term = before + found
     if abs(term) < 3.0 * err:
         return ColorExtinction(0.0, err, middle, high, n, f"{term:+.4f} is not 3 of its errors ({err:.4f})")
