@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -90,7 +90,8 @@ def add_catalog(
     part = store / f".{name}.{os.getpid()}.part"
     try:
         remove(part)
-        written = _write_cells(split_cells(rows, order), part, order)
+        # nobody sees the cells before the folder gets its name: no need to write each of them atomically
+        written = _write_cells(split_cells(rows, order), part, order, _write_plain)
         _write_facts(part, name, order, about, written, {}, {})
         with in_words(target, "cannot be written"):
             remove(target)
@@ -138,7 +139,7 @@ def append_cells(
     make_folder(folder)
     with _undone(folder, set(before), known is None):
         full = {cell: rows for cell, table in cells.items() if len(rows := clean_rows(table))}
-        written = _write_cells(full, folder, order)
+        written = _write_cells(full, folder, order, write_atomic)
         counts = {int(c): int(f["rows"]) for c, f in known.asked.items()} if known else {}
         said = dict(known.asked) if known else {}
         for cell in cells:
@@ -188,8 +189,18 @@ def split_cells(rows: Table, order: int) -> dict[int, Table]:
     return {int(n): rows[sort[a:b]] for n, a, b in zip(numbers, first, ends, strict=True)}
 
 
-def _write_cells(cells: Mapping[int, Table], folder: Path, order: int) -> dict[int, int]:
-    """Write each cell's file, whole or not at all; the number of rows of each."""
+def _write_plain(path: Path, content: Callable[[BinaryIO], None]) -> None:
+    with in_words(path, "cannot be written"), path.open("wb") as file:
+        content(file)
+
+
+def _write_cells(
+    cells: Mapping[int, Table],
+    folder: Path,
+    order: int,
+    write: Callable[[Path, Callable[[BinaryIO], None]], None],
+) -> dict[int, int]:
+    """Write each cell's file; the number of rows of each."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -206,7 +217,7 @@ def _write_cells(cells: Mapping[int, Table], folder: Path, order: int) -> dict[i
         path = folder / cell_path(order, number)
         with in_words(path, "cannot be written"):
             path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, partial(_write_parquet, arrow))
+        write(path, partial(_write_parquet, arrow))
     if schema is not None and not (common := folder / "dataset" / "_common_metadata").exists():
         with in_words(common, "cannot be written"):
             pq.write_metadata(schema, common)
