@@ -47,6 +47,15 @@ def test_the_products_of_a_series_hold_every_star_and_frame(out):
     assert len(curves) == frames * len(variability)
 
 
+def test_the_report_lists_target_check_and_first_variables(out):
+    page = (out / "report.html").read_text()
+    part = page[page.index('id="light-curves"') :]
+    table = part[part.index("<table") : part.index("</table>")]
+    assert table.count("<tr") >= 5
+    for word in ("target", "check", "period", "excess"):
+        assert word in table
+
+
 def test_the_periods_of_the_variables_come_with_what_they_may_be_mistaken_for(out):
     periods = read_table(out / "periods.ecsv")
     variability = read_table(out / "variability.ecsv")

@@ -74,6 +74,8 @@ class ReportData:
         What a reader must know before using a number, such as "errors are empirical: gain unknown".
     frames, zero_points, stars, repeats : Table
         FRAMES, ZEROPOINTS, the table of stars, and how well their measurements agree.
+    outstanding : Table
+        Of each series: target and check star, and the stars that vary most.
     red_noise : Table
         Of each series: by how much the mean of many points in a row is less certain than their errors say.
     masters, camera, pictures
@@ -103,6 +105,7 @@ class ReportData:
     stars: Table = field(default_factory=Table)
     repeats: Table = field(default_factory=Table)
     red_noise: Table = field(default_factory=Table)
+    outstanding: Table = field(default_factory=Table)
     settings: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     provenance: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     inputs: Sequence[Mapping[str, Any]] = ()
@@ -209,6 +212,16 @@ def _errors(report: ReportData) -> str:
     return errors_at_a_glance(report.repeats, report.red_noise)
 
 
+def _light_curves(report: ReportData) -> str:
+    if len(report.outstanding) == 0:
+        return ""
+    words = (
+        "<p>Target, check star, and the stars that stand most off those of their brightness (excess). "
+        "Periods are for white noise, and may be mistaken for others: see periods.ecsv.</p>"
+    )
+    return words + html_table(report.outstanding, report.outstanding.colnames)
+
+
 def _stars(report: ReportData) -> str:
     n = len(report.stars)
     if n == 0:
@@ -283,7 +296,7 @@ SECTIONS: dict[str, Callable[[ReportData], str]] = {
     "Error budget": _errors,
     "Zero points": _zero_points,
     "Diagram": _pictures_only,
-    "Light curves": _pictures_only,
+    "Light curves": _light_curves,
     "Stars": _stars,
     "Settings": _settings,
     "Provenance": _provenance,

@@ -19,6 +19,7 @@ from pogson.pipeline.reduce import Reduced
 from pogson.pipeline.report import CameraLine, MasterLine, Picture, ReportData
 from pogson.pipeline.report_errors import red_noise
 from pogson.pipeline.series import Series
+from pogson.pipeline.series_tables import outstanding_stars
 from pogson.pipeline.summary import label_lines
 from pogson.steps.calibrate.camera import Camera
 from pogson.steps.inspect.repeats import compare_repeats, summarize_repeats
@@ -58,6 +59,7 @@ def collect_report(
         stars=_few_columns(done.stars),
         repeats=_repeats(done),
         red_noise=red_noise(series),
+        outstanding=outstanding_stars(series),
         settings=provenance["settings"],
         provenance={"versions": provenance["versions"], "seconds": provenance["seconds"]},
         inputs=provenance["inputs"],

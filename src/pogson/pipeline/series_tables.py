@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from pogson.core.columns import VARIABILITY
 from pogson.io.tables import GROUP_ROWS
-from pogson.pipeline.series import Series
+from pogson.pipeline.series import Series, stars_that_vary
+
+#: columns for a person
+SHOWN = ("star", "band", "role", "rank", "mag", "rms", "expected_rms", "excess", "period", "fap", "quality")
 
 #: columns of periods.ecsv: name -> (unit, description)
 PERIODS: dict[str, tuple[str, str]] = {
@@ -88,6 +91,24 @@ def periods_table(series: Sequence[Series], *, max_fap: float = 0.01) -> Table:
     for name, (unit, about) in PERIODS.items():
         table[name].unit, table[name].description = unit or None, about
     return table
+
+
+def outstanding_stars(series: Sequence[Series], *, first: int = 10) -> Table:
+    """Target and check star of each band, and the stars that vary most, in columns for a person."""
+    parts = []
+    for one in series:
+        table = one.variability
+        rank = np.asarray(table["rank"])
+        varies = np.isin(np.asarray(table["star"]), stars_that_vary(table)) & (rank <= first)
+        order = np.lexsort((rank, varies & (rank > 0)))
+        shown = varies | np.isin(np.asarray(table["role"], str), ["target", "check"])
+        part = table[order[shown[order]]][list(SHOWN)]
+        for name in ("rms", "expected_rms"):
+            part[name] = np.round(np.asarray(part[name], float), 4)
+        part["fap"] = [float(f"{value:.1e}") for value in part["fap"]]
+        part["excess"] = np.round(np.asarray(part["excess"], float), 1)
+        parts.append(Table(part, meta={}))
+    return vstack(parts, metadata_conflicts="silent") if parts else Table()
 
 
 def _detrended(series: Series) -> NDArray[np.float64]:

@@ -71,6 +71,7 @@ def plot_noise(variability: Table, ax: Axes, *, first: int = 10, zero_point: flo
         ax.annotate(
             str(int(variability["star"][k])), (mag[k], rms[k]), xytext=(5, 4),
             textcoords="offset points", fontsize=8.5, color=INK,
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5},
         )  # fmt: skip
     ax.set_yscale("log")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
