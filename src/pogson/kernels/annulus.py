@@ -196,7 +196,7 @@ def _sum_between(fixed, low, high):
 def _clip_histogram(sums, kappa, shrink):
     """Range of bins that survives iterated clipping about the median."""
     number, first, second = sums[0], sums[1], sums[2]
-    low, high = 0, BINS
+    low, high = np.int64(0), np.int64(BINS)  # bare numbers would be compiled once more
     for step in range(20):
         total = number[high] - number[low]
         center = _quantile(number, low, high, 0.5 * total)

@@ -88,9 +88,13 @@ def sum_apertures(
     for s in range(n):
         cx, cy = x[s], y[s]
         if s + 1 < n:
-            for plane in (data, variance, flat, flat_variance, dark, master_variance):
-                ask_for(plane, x[s + 1], y[s + 1], reach)
+            ask_for(data, x[s + 1], y[s + 1], reach)
+            ask_for(variance, x[s + 1], y[s + 1], reach)
             ask_for(mask, x[s + 1], y[s + 1], reach)
+            ask_for(flat, x[s + 1], y[s + 1], reach)
+            ask_for(flat_variance, x[s + 1], y[s + 1], reach)
+            ask_for(dark, x[s + 1], y[s + 1], reach)
+            ask_for(master_variance, x[s + 1], y[s + 1], reach)
         if not (-reach <= cx <= nx + reach and -reach <= cy <= ny + reach):
             continue
         for k in range(nr):

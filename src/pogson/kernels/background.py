@@ -138,14 +138,15 @@ def _clip_boxes(data, mask, hidden, bad, kappa, least, scale, counts):
     """Level and noise of each box: of its histogram where it has one."""
     ny, nx = data.shape
     n_rows, n_columns = counts.shape[:2]
-    level = np.full((n_rows, n_columns), np.float32(math.nan))
-    noise = np.full((n_rows, n_columns), np.float32(math.nan))
+    level = np.empty((n_rows, n_columns), np.float32)
+    noise = np.empty((n_rows, n_columns), np.float32)
     values = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.float32)
     sums = np.empty((3, BINS + 1), np.int64)
     for r in range(n_rows):
         for c in range(n_columns):
             y0, y1, x0, x1 = _sides(ny, nx, n_rows, n_columns, r, c)
             low, width = scale[r, c, 0], scale[r, c, 1]
+            level[r, c] = noise[r, c] = np.float32(math.nan)
             if width > 0.0:
                 running_sums(counts[r, c, :BINS], sums)
                 seen = sums[0, BINS] + counts[r, c, BINS]
@@ -217,7 +218,7 @@ def _count(data, mask, bad, y0, y1, x0, x1, sparse, scale, places, counts):
 def _clip_histogram(sums, kappa):
     """Mean, median and standard deviation, in bins, after iterated clipping about the median."""
     number, first, second = sums[0], sums[1], sums[2]
-    low, high = 0, BINS
+    low, high = np.int64(0), np.int64(BINS)  # bare numbers would be compiled once more
     mean, middle, sigma = math.nan, math.nan, 0.0
     for _ in range(20):
         n = number[high] - number[low]

@@ -124,8 +124,8 @@ def windowed_centroids(data, variance, mask, blank, level, x, y, sigma):
     wx, wy = np.empty(size), np.empty(size)
     for s in range(len(x)):
         if s + 1 < len(x):
-            for plane in (data, variance):
-                ask_for(plane, x[s + 1], y[s + 1], float(half))
+            ask_for(data, x[s + 1], y[s + 1], float(half))
+            ask_for(variance, x[s + 1], y[s + 1], float(half))
             ask_for(mask, x[s + 1], y[s + 1], float(half))
         left, low = round(x[s]) - half, round(y[s]) - half
         _cut_out(data, mask, blank, level[s], left + half, low + half, half, stamp)

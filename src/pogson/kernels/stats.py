@@ -165,7 +165,7 @@ def clipped_median(values, n, kappa):
         sigma = mean_std(values, n)[1]
     shrink = clipped_width(kappa)
     for _ in range(20):
-        kept = 0
+        kept = np.int64(0)  # a bare 0 would have all that is called with it compiled once more
         for i in range(n):
             if abs(values[i] - center) <= kappa * sigma:
                 values[kept], values[i] = values[i], values[kept]

@@ -88,11 +88,11 @@ def search_frame(
 ) -> Found:
     """Peaks of the frame seen through a filter for stars of FWHM `width`, above a share of the threshold."""
     factor = share * threshold * noise_gain(width, support)
-    found = find_peaks(
+    column, row, around = find_peaks(
         frame.data, frame.mask, BLANK, sky.level_mesh, filter_profile(width, support), sky.noise_mesh,
         factor, max(1.5, REACH * width),
     )  # fmt: skip
-    return Found(*found, width, support, factor * sky.noise_mesh)
+    return Found(column, row, around, width, support, factor * sky.noise_mesh)
 
 
 def search_again(frame: Frame, sky: Sky, threshold: float, found: Found) -> Found:
