@@ -66,7 +66,7 @@ def stack_rings(data, mask, blank, x, y, sky, sigma, half, per_pixel, n_rings, k
             start[ring[k] + 1] += 1
     for k in range(n_rings):
         start[k + 1] += start[k]
-    radius, sorted_value, filled = np.zeros(n_rings), np.empty(n, np.float32), start[:-1].copy()
+    radius, sorted_value, filled = np.zeros(n_rings), np.empty(n), start[:-1].copy()
     for k in range(n):
         sorted_value[filled[ring[k]]] = value[k]
         filled[ring[k]] += 1
