@@ -6,8 +6,8 @@ from astropy.table import Table
 
 from pogson.core.columns import LIGHTCURVE, Changed
 from pogson.core.errors import FileError
-from pogson.io.stored import StoredTable
-from pogson.io.tables import read_table, write_parts, write_table
+from pogson.io.stored import StoredTable, read_parts
+from pogson.io.tables import read_long, read_table, write_parts, write_table
 
 
 @pytest.fixture
@@ -83,3 +83,38 @@ def test_parts_that_fail_leave_no_file(tmp_path):
     with pytest.raises(FileError, match="damaged"):
         write_parts(tmp_path / "curves.parquet", parts(), LIGHTCURVE.empty())
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def night(tmp_path):
+    """Two frames of three stars, one below the other."""
+    frames = [
+        {"frame": np.full(3, name, object), "star": np.arange(3), "flux": np.arange(3) + first}
+        for name, first in (("b.fits", 10.0), ("a.fits", 20.0))
+    ]
+    like = Table({name: np.asarray(values)[:0] for name, values in frames[0].items()})
+    like["flux"].unit, like["frame"].description = "electron", "path of the frame"
+    return write_parts(tmp_path / "night.parquet", frames, like)
+
+
+def test_the_rows_of_each_frame_are_parts_of_one_table(night):
+    parts = read_parts(night, "frame")
+    assert list(parts) == ["b.fits", "a.fits"]
+    part = parts["a.fits"]
+    assert len(part) == 3 and part.colnames == ["frame", "star", "flux"]
+    assert list(part["flux"]) == [20.0, 21.0, 22.0] and set(part["frame"]) == {"a.fits"}
+    part.meta["unit"] = "adu"
+    assert parts["b.fits"].meta == {}
+
+
+def test_the_words_of_a_long_table_are_in_memory_once(night):
+    table, plain = read_long(night), read_table(night)
+    assert table.colnames == plain.colnames and str(table["flux"].unit) == "electron"
+    assert table["frame"].description == plain["frame"].description == "path of the frame"
+    assert list(table["frame"]) == list(plain["frame"])
+    assert table["frame"][0] is table["frame"][2]
+
+
+def test_a_long_table_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(FileError, match="no such file"):
+        read_long(tmp_path / "none.parquet")

@@ -9,24 +9,25 @@ from pogson.pipeline.project import need_run, open_project
 def test_a_new_folder_is_made_and_left_as_it_was_when_nothing_came_of_it(tmp_path):
     project = open_project(tmp_path / "a" / "b")
     assert project.fresh and project.cache.is_dir()
+    (project.cache / "masters").mkdir()  # made anew by the next run
     project.abandon(keep_work=True)
     assert not (tmp_path / "a").exists()
 
 
 def test_work_that_can_be_picked_up_stays(tmp_path):
     project = open_project(tmp_path / "out")
-    (project.cache / "x.parquet").touch()
+    (project.cache / "x.arrow").touch()
     project.abandon(keep_work=True)
-    assert (project.cache / "x.parquet").exists()
+    assert (project.cache / "x.arrow").exists()
     again = open_project(tmp_path / "out")
     assert not again.fresh
     again.abandon(keep_work=False)
-    assert (project.cache / "x.parquet").exists(), "the work of the run before is not ours to remove"
+    assert (project.cache / "x.arrow").exists(), "the work of the run before is not ours to remove"
 
 
 def test_a_hopeless_run_leaves_nothing(tmp_path):
     project = open_project(tmp_path / "out")
-    (project.cache / "x.parquet").touch()
+    (project.cache / "x.arrow").touch()
     project.abandon(keep_work=False)
     assert not (tmp_path / "out").exists()
 
@@ -65,3 +66,11 @@ def test_the_night_is_no_place_for_products(tmp_path):
 def test_a_folder_that_is_no_run_is_told_from_one(tmp_path):
     with pytest.raises(FileError, match="holds no run.json: not the folder of a finished run"):
         need_run(tmp_path)
+
+
+def test_what_was_being_written_when_a_run_was_killed_is_cleared_away(tmp_path):
+    project = open_project(tmp_path)
+    for name in (".photometry-ab1_.parquet", ".report.html.x2.tmp", ".mine"):
+        (tmp_path / name).touch()
+    project.clear()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine", ".pogson"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Column, Table
 
 from pogson.core.errors import FileError
 
@@ -123,16 +123,64 @@ def read_table(path: str | Path) -> Table:
         If the file is not there or is damaged.
     """
     path = Path(path)
+    readers = {".ecsv": _read_ecsv, ".parquet": _read_parquet, ".csv": _read_csv, ".arrow": _read_arrow}
+    if path.is_file() and path.suffix not in readers:
+        raise FileError(f"{path}: tables are read from .ecsv, .parquet or .csv")
+    with _readable(path):
+        return readers[path.suffix](path)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     if not path.is_file():
         raise FileError(f"{path}: no such file")
-    readers = {".ecsv": _read_ecsv, ".parquet": _read_parquet, ".csv": _read_csv, ".arrow": _read_arrow}
-    if path.suffix not in readers:
-        raise FileError(f"{path}: tables are read from .ecsv, .parquet or .csv")
     try:
-        return readers[path.suffix](path)
+        yield
     except Exception as error:
         message = " ".join(str(error).split())[:120]
         raise FileError(f"{path}: damaged or not a table ({message}); write it again") from None
+
+
+def read_coded(path: str | Path) -> Any:
+    """A Parquet file as an Arrow table; of words that repeat each is in memory once.
+
+    Raises
+    ------
+    FileError
+        If the file is not there or is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(path)
+    with _readable(path):
+        schema = pq.read_schema(path)
+        arrow = pq.read_table(path, read_dictionary=[f.name for f in schema if pa.types.is_string(f.type)])
+        return arrow.unify_dictionaries()
+
+
+def read_long(path: str | Path) -> Table:
+    """A long Parquet table; its words are objects, of which equal ones are one.
+
+    Raises
+    ------
+    FileError
+        If the file is not there or is damaged.
+    """
+    import pyarrow as pa
+
+    arrow = read_coded(path)
+    words = {f.name for f in arrow.schema if pa.types.is_dictionary(f.type)}
+    table = to_table(arrow.drop_columns(sorted(words)))
+    for k, name in enumerate(arrow.column_names):
+        if name in words:
+            coded = arrow[name].combine_chunks()
+            each = np.array(coded.dictionary.to_pylist() or [""], object)
+            about = arrow.schema.field(name).metadata or {}
+            column = Column(each[coded.indices.to_numpy()], name, copy=False)
+            column.description = about.get(b"description", b"").decode() or None
+            table.add_column(column, index=k)
+    return table
 
 
 def _plain_meta(meta: Any) -> Any:

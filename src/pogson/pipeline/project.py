@@ -66,6 +66,11 @@ class Project:
         for name in PRODUCTS:
             if name != UNFINISHED and not self.live:
                 remove(self.folder / name)
+            stem, dot, kind = name.partition(".")
+            # what was being written when a run was killed
+            for form in (f".{stem}-*{dot}{kind}", f".{name}.*.tmp") if stem and kind else ():
+                for path in self.folder.glob(form):
+                    remove(path)
 
     def finish(self) -> None:
         """Forget the unfinished work: the products are complete."""

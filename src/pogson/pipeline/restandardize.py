@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import nan
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pogson.core.errors import NightError, SettingError
 from pogson.core.frame import Exposure
 from pogson.io.catalogs import read_catalog
 from pogson.io.files import make_folder
+from pogson.io.stored import Part, read_parts
 from pogson.io.tables import read_table, write_parts, write_table
 from pogson.pipeline.choose import Wishes, complete_bands
 from pogson.pipeline.coordinates import epoch_of
@@ -47,7 +49,7 @@ def standardize_again(
         Wishes(**settings.catalog),
     )
     stars = read_table(source / "stars.ecsv")
-    tables = _photometry_by_frame(read_table(source / "photometry.parquet"), frames)
+    tables = _photometry_by_frame(read_parts(source / "photometry.parquet", "frame"), frames)
     if not tables:
         raise NightError(f"{run}: no accepted frame with photometry")
     if not np.isfinite(np.asarray(stars["ra"], float)).any():
@@ -77,17 +79,13 @@ def standardize_again(
     return [*lines, f"written to {target}"]
 
 
-def _photometry_by_frame(photometry: Table, frames: Table) -> list[Table]:
+def _photometry_by_frame(photometry: Mapping[str, Part], frames: Table) -> list[Part]:
     """The accepted frames' rows, each with the facts that the zero points need."""
     tables = []
-    paths = np.asarray(photometry["frame"], str)
-    # a frame's rows lie together
-    starts = np.flatnonzero(np.r_[[True] * bool(len(paths)), paths[1:] != paths[:-1]])
-    rows = {str(paths[a]): slice(a, b) for a, b in zip(starts, [*starts[1:], len(paths)], strict=True)}
     for row in frames:
-        if not row["accepted"] or str(row["path"]) not in rows:
+        if not row["accepted"] or str(row["path"]) not in photometry:
             continue
-        mine = photometry[rows[str(row["path"])]]
+        mine = photometry[str(row["path"])]
         exposure = Exposure(
             path=str(row["path"]),
             kind="light",

@@ -12,7 +12,7 @@ from astropy.table import Table
 from pogson.core.errors import FileError, PogsonError, SettingError
 from pogson.io.catalogs import read_catalog
 from pogson.io.scan import Scan, scan_folder
-from pogson.io.tables import read_table
+from pogson.io.tables import read_long
 from pogson.pipeline.api import need_lights
 from pogson.pipeline.fetch import open_fetch
 from pogson.pipeline.memory import share_memory
@@ -56,8 +56,8 @@ class RunResult:
 
     @property
     def photometry(self) -> Table:
-        """PHOTOMETRY of all frames, read from the folder."""
-        return read_table(self.folder / "photometry.parquet")
+        """PHOTOMETRY of all frames, read from the folder; its words are objects, each in memory once."""
+        return read_long(self.folder / "photometry.parquet")
 
     @property
     def exit_code(self) -> int:

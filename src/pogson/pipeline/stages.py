@@ -204,7 +204,8 @@ class Stages:
             for part in parts:
                 drawn |= {file_name(name): picture for name, picture in part}
                 self.progress.advance()
-            work.ready.masters.rest()
+                work.ready.masters.rest()
+                return_memory()
         return drawn
 
 
