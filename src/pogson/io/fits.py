@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pogson.core.errors import FileError
 from pogson.core.flags import Pixel
 from pogson.core.frame import Exposure, Frame, Master, RawFrame
+from pogson.io.encoded import write_images
 from pogson.io.files import in_words, write_atomic
 from pogson.io.headers import pointing_altitude, read_exposure
 from pogson.io.layout import TYPES, Hdu, Layout, open_unpacked, read_header
@@ -297,18 +298,6 @@ def _write(
     *,
     checksum: bool = True,
 ) -> None:
-    from astropy.io import fits
-
-    with in_words(Path(path), "cannot be written"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        header = fits.Header()
-        for key, value in cards.items():
-            plain = value[0] if isinstance(value, tuple) else value
-            if key in ("HISTORY", "COMMENT"):
-                for line in [plain] if isinstance(plain, str) else plain:
-                    header[key] = line
-            elif plain is not None and not (isinstance(plain, float) and not isfinite(plain)):
-                header[key] = value
-        units = fits.HDUList([fits.PrimaryHDU(data, header)])
-        units += [fits.ImageHDU(plane, name=name) for name, plane in planes.items()]
-        write_atomic(path, lambda file: units.writeto(file, checksum=checksum, output_verify="silentfix"))
+    images = [("", data), *planes.items()]
+    with in_words(Path(path), "cannot be written"):
+        write_atomic(path, lambda file: write_images(file, cards, images, checksum=checksum))

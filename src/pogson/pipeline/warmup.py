@@ -9,6 +9,7 @@ import pkgutil
 import platform
 import time
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from threading import local
 from types import ModuleType
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 import pogson.kernels
 from pogson.core.frame import Calibration, Exposure, Frame, RawFrame
 from pogson.core.transform import Transform
+from pogson.io.encoded import write_images
 from pogson.kernels.stats import median
 from pogson.pipeline.workers import Progress, Silent
 from pogson.steps.calibrate.camera import measure_camera
@@ -165,6 +167,7 @@ def _stack() -> None:
         ]
         coadd(layers, (96, 96), resample=resample)
     stack_frames([calibrate_frame(r, Masters()) for r in known], [Transform.identity()] * 3)
+    write_images(BytesIO(), {}, [("", np.zeros((8, 8), np.float32))])
 
 
 def _rows_of(raw: RawFrame) -> RowCalibrator:

@@ -319,7 +319,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing(mixed, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("astropy.io.fits.HDUList.writeto", full)
+    monkeypatch.setattr("pogson.io.fits.write_images", full)
     with pytest.raises(FileError, match="no space left on device") as error:
         stack(folder, folder / "s.fits")
     assert "\n" not in str(error.value) and sorted(folder.iterdir()) == before

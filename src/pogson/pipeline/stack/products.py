@@ -95,7 +95,9 @@ def finish(
     if target is not None:
         cards = _cards(stack, effective, inputs, best, options, sky)
         small = np.uint8 if len(frames) < 256 else np.int16
-        counts = {"COVERAGE": stack.coverage.astype(small), "REJECTED": stack.rejected.astype(small)}
+        counts = {"COVERAGE": stack.coverage.astype(small)}
+        if stack.rejected.any():
+            counts["REJECTED"] = stack.rejected.astype(small)
         write_frame(target, frame, cards, planes=counts)
     return StackResult(stack, frame, effective, inputs, tuple(failures), _check(stack, frames, layers, best))
 

@@ -220,18 +220,21 @@ class Comparison:
             for i in here:
                 cut = slice(first[i, 1] - top, last[i, 1] - top), slice(first[i, 0], last[i, 0])
                 light = np.where(mask[cut] & np.uint16(UNUSABLE), np.float32(np.nan), data[cut])
+                noise = np.ascontiguousarray(spread[cut])
                 matrix = transform.matrix.copy()
                 matrix[:, 2] += matrix[:, 0] * self.corner[i, 0]
                 matrix[0, 2] -= first[i, 0]
                 resample_rows(
-                    light, np.ascontiguousarray(spread[cut]), first[i, 1], matrix, self.corner[i, 1], BILINEAR,
+                    light, noise, first[i, 1], matrix, self.corner[i, 1], BILINEAR,
                     taps(BILINEAR), values[i], variance[i],
                 )  # fmt: skip
         factor = np.float32(max(correlation, 1.0) ** 2 / kept)
-        flat, noise = values.reshape(n, -1), variance.reshape(n, -1)
+        flat, spreads = values.reshape(n, -1), variance.reshape(n, -1)
         ring = flat[:, self.ring]
         ring[self.blocked] = np.nan
-        return Stamps(flat[:, self.disc], ring, factor * noise[:, self.disc], factor * noise[:, self.ring])
+        return Stamps(
+            flat[:, self.disc], ring, factor * spreads[:, self.disc], factor * spreads[:, self.ring]
+        )
 
 
 def _levels(ring: Pixels, variance: Pixels) -> tuple[Pixels, Pixels]:
