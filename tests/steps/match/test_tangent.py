@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pogson.steps.match import tangent
 from pogson.steps.match.tangent import fit_plane, from_plane
 
 SCALE, CENTRE = 1.14, (999.5, 999.5)
@@ -43,3 +44,16 @@ def test_the_rms_is_that_of_a_star_however_few_there_are(n):
     rng = np.random.default_rng(3)
     rms = np.array([fitted(rng, n)[0].rms for _ in range(120)]) / SCALE
     assert np.sqrt(np.mean(rms**2)) == pytest.approx(0.35 * np.sqrt(2), rel=0.12)
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_the_miss_of_stars_left_out_is_that_of_leaving_each_out(order):
+    rng = np.random.default_rng(4)
+    d, w = rng.uniform(-500, 500, (15, 2)), rng.uniform(0.5, 2.0, 15)
+    plane = d @ np.array([[1.0, 0.2], [-0.2, 1.0]]) / 3000 + rng.normal(0, 1e-4, (15, 2))
+    slow = 0.0
+    for k in range(15):
+        others = np.arange(15) != k
+        terms = tangent._fit(d[others], plane[others], w[others], order)
+        slow += w[k] * ((plane[k] - tangent._design(d[k : k + 1], order) @ terms) ** 2).sum()
+    assert tangent._miss(d, plane, w, order) == pytest.approx(slow, rel=1e-9)

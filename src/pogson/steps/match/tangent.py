@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
-_FOLDS = 5
-_FEW = 30  # stars: each is left out in turn
+_MANY = 60  # stars tell the axes of a camera apart, whatever they are
 
 
 def to_plane(ra: Values, dec: Values, ra0: float, dec0: float) -> Values:
@@ -161,7 +160,8 @@ def fit_plane(
 
 def _best_order(d: Values, plane: Values, w: Values) -> int:
     """The order that predicts left-out stars best; one more must be worth 3 %."""
-    flat = 0 if _miss(d, plane, w, 0) < 1.03 * _miss(d, plane, w, 1) else 1
+    few = len(d) < _MANY
+    flat = 0 if few and _miss(d, plane, w, 0) < 1.03 * _miss(d, plane, w, 1) else 1
     quarter = 2 * (d[:, 0] > 0.0) + (d[:, 1] > 0.0)
     # a curve is not to be extrapolated: stars all around are asked for, more for higher orders
     around = int(np.bincount(quarter, minlength=4).min())
@@ -178,15 +178,21 @@ def _best_order(d: Values, plane: Values, w: Values) -> int:
 
 
 def _miss(d: Values, plane: Values, w: Values, order: int) -> float:
-    """Squared distance by which left-out stars are missed."""
-    folds = len(d) if len(d) < _FEW else _FOLDS
-    fold = np.arange(len(d)) % folds
-    design = _design(d, order)
-    total = 0.0
-    for k in range(folds):
-        terms = _fit(d[fold != k], plane[fold != k], w[fold != k], order)
-        total += float((w[fold == k] * ((plane[fold == k] - design[fold == k] @ terms) ** 2).sum(1)).sum())
-    return total
+    """Squared distance by which stars are missed, each by the fit to all others."""
+    if order:
+        return _press(_design(d, order), plane, w)
+    far = plane @ np.array([[1], [1j]])
+    ones = np.ones(len(d))
+    return min(_press(np.column_stack([ones, d @ np.array([1, i])]), far, w) for i in (1j, -1j))
+
+
+def _press(design: NDArray[Any], values: NDArray[Any], w: Values) -> float:
+    """A residual grows by 1 / (1 - h) when its star is left out, h what the star adds to its own fit."""
+    root = np.sqrt(w)[:, None]
+    q, _ = np.linalg.qr(design / (np.abs(design).max(0) + 1e-300) * root)
+    left = values * root - q @ (q.conj().T @ (values * root))
+    own = np.minimum((np.abs(q) ** 2).sum(1), 1.0 - 1e-9)
+    return float((np.abs(left / (1.0 - own)[:, None]) ** 2).sum())
 
 
 def _parameters(order: int) -> float:
