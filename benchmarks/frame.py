@@ -17,6 +17,7 @@ from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.calibrate.cosmics import flag_cosmics
 from pogson.steps.detect.find import detect_stars
 from pogson.steps.match.align import match_stars
+from pogson.steps.measure.annulus import lay_out
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.growth import fit_growth
 
@@ -47,8 +48,11 @@ def frame_cases(scene: Scene) -> Iterator[Case]:
         transform = match_stars(stars, reference)
         fwhm = stars.meta["psf"].fwhm
         pixels = {"radius_pixels": 6.0, "annulus_inner_pixels": 15.0, "annulus_outer_pixels": 25.0}
-        table = measure_aperture(frame, field, at=transform, fwhm=fwhm, **pixels)
-        return (table, fit_growth(frame, field, at=transform, fwhm=fwhm)) if all_of_it else table
+        layout = lay_out(frame, field, at=transform, fwhm=fwhm, annulus_inner_pixels=15.0)
+        table = measure_aperture(frame, field, at=transform, fwhm=fwhm, layout=layout, **pixels)
+        if not all_of_it:
+            return table
+        return table, fit_growth(frame, field, at=transform, fwhm=fwhm, layout=layout)
 
     yield Case(
         f"whole frame: file to table of {len(field)} fluxes",
