@@ -241,8 +241,6 @@ def photometry_sample(tables: Sequence[Rows], *, most: int = SAMPLE_ROWS) -> Tab
     columns: dict[str, Any] = {name: np.concatenate([t[name] for t in chosen]) for name in names}
     # a number says as much as a path, and is much smaller
     columns["frame"] = np.repeat(np.arange(len(chosen)), [len(t) for t in chosen])
-    # which frame it is matters, not its name
-    columns["frame"] = np.repeat(np.arange(len(chosen)), [len(t) for t in chosen])
     return PHOTOMETRY.describe(Table(columns, copy=False))
 
 

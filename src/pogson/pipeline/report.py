@@ -15,6 +15,7 @@ from math import nan
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 from astropy.table import Table
 
 from pogson.core.columns import FRAMES, ZEROPOINTS
@@ -203,8 +204,8 @@ def _camera(report: ReportData) -> str:
 
 
 def _zero_points(report: ReportData) -> str:
-    if len(report.zero_points) == 0:
-        return ""
+    if not np.isfinite(np.asarray(report.zero_points["zero_point"], float)).any():
+        return "<p>No frame has a zero point: magnitudes are instrumental.</p>"
     return html_table(report.zero_points, report.zero_points.colnames)
 
 

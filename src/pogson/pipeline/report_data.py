@@ -42,15 +42,16 @@ def collect_report(
     target = reference.target or Path(night_name).name
     site = reference.site
     place = f", {site.name or 'site'} at {site.latitude:.3f}, {site.longitude:.3f} deg" if site else ""
+    labels = label_lines(frames, done, located)
     summary = [
         f"Target {target}; {reference.camera or 'camera unknown'}{place}.",
         f"Coordinates from {located.words}.",
-        *provenance["notes"],
+        *(note for note in provenance["notes"] if note not in labels),
     ]
     return ReportData(
         title=f"{target}: {Path(night_name).name}",
         summary=summary,
-        labels=label_lines(frames, done, located),
+        labels=labels,
         frames=_by_name(frames, "path"),
         masters=_master_lines(night),
         camera=[line for key, camera in night.cameras.items() for line in _camera_lines(key, camera)],

@@ -81,9 +81,11 @@ def _series_lines(series: Series, study: Study | None) -> list[str]:
         f"series  {series.band}: {len(table)} light curves of {n_frames} frames, "
         f"{len(ensemble.members)} comparison stars"
     ]
+    event = study is not None and study.event.kind != "none"
     for role in ("target", "check"):
         lines += [
-            f"        {role} {_star_words(row)}" for row in table[np.asarray(table["role"], str) == role]
+            f"        {role} {_star_words(row, periodic=not (event and role == 'target'))}"
+            for row in table[np.asarray(table["role"], str) == role]
         ]
         lines += [f"          {line}" for line in (study.lines if study and role == "target" else ())]
     if ensemble.color_extinction.n:
@@ -93,9 +95,10 @@ def _series_lines(series: Series, study: Study | None) -> list[str]:
     return lines + [f"        varies most {_star_words(row)}" for row in ranked[:3] if row["excess"] > VARIES]
 
 
-def _star_words(row: Row) -> str:
+def _star_words(row: Row, *, periodic: bool = True) -> str:
+    """One star; its period only where nothing better is known of what it did."""
     words = f"star {row['star']}: rms {row['rms']:.4f} mag, expected {row['expected_rms']:.4f}"
-    if np.isfinite(row["period"]):
+    if periodic and np.isfinite(row["period"]):
         words += f", period {row['period']:.5g} d (false-alarm probability {row['fap']:.1g})"
     return words
 
