@@ -59,7 +59,7 @@ def test_what_is_trimmed_of_few_values_leaves_one():
                     assert (a, b) == (low, high)
 
 
-def slow_reject(values, spread, photon, kappa, slope, grow, rings, nx):
+def slow_reject(values, spread, photon, peaked, kappa, slope, grow, rings, nx):
     """The rule of `reject`, with whole arrays of float64."""
     n, m = values.shape
     lower, upper, _, noise, _ = ordered(values, spread)
@@ -70,10 +70,10 @@ def slow_reject(values, spread, photon, kappa, slope, grow, rings, nx):
         other[inside] = lower[np.arange(m)[inside] + k]
         steep = np.fmax(steep, np.abs(other - lower))
     soft = (slope * steep) ** 2
-    apart = (upper - lower) ** 2 > 2 * n * kappa**2 * noise + soft
+    apart = (upper - lower) ** 2 > 2 * n * kappa**2 * noise + soft + (2 * peaked.max() * lower) ** 2
     center = np.where(apart, lower, 0.5 * (lower + upper))
     away = values - center
-    limit = kappa**2 * np.pi / 2 * noise + soft
+    limit = kappa**2 * np.pi / 2 * noise + soft + (peaked[:, None] * center) ** 2
     limit = limit + kappa**2 * np.maximum(spread - photon[:, None] * away, 0)
     out = away**2 > limit
     near, ring = np.zeros_like(out), np.zeros(out.shape)
@@ -99,10 +99,11 @@ def test_rejection_is_that_of_its_rule(n, slope, grow, rings):
     values, spread = random_frames(dice, n, m)
     values[dice.uniform(size=values.shape) < 0.01] += 60
     photon = dice.uniform(0, 0.2, n)
+    peaked = dice.uniform(0, 0.02, n)
     got = values.copy()
     lower, upper, _, noise, _ = ordered(values, spread)
-    reject(got, spread, photon, lower, upper, noise, 0, nx, 3.0, slope, grow, np.array(rings))
-    wanted = slow_reject(values.astype(float), spread, photon, 3.0, slope, grow, rings, nx)
+    reject(got, spread, photon, peaked, lower, upper, noise, 0, nx, 3.0, slope, grow, np.array(rings))
+    wanted = slow_reject(values.astype(float), spread, photon, peaked, 3.0, slope, grow, rings, nx)
     differs = np.isnan(got) != (wanted | np.isnan(values))
     assert wanted.sum() > 20
     assert differs.mean() < 2e-4  # single precision decides the ties
@@ -132,5 +133,19 @@ def test_of_two_that_disagree_the_lower_is_kept():
     values = np.array([[10.0, 10.0, 500.0], [10.5, 800.0, 9.0]], np.float32)
     spread = np.ones_like(values)
     lower, upper, _, noise, _ = ordered(values, spread)
-    reject(values, spread, np.zeros(2), lower, upper, noise, 0, 3, 4.0, 0.0, 1.0, np.array([1.0, 0.0]))
+    reject(
+        values,
+        spread,
+        np.zeros(2),
+        np.zeros(2),
+        lower,
+        upper,
+        noise,
+        0,
+        3,
+        4.0,
+        0.0,
+        1.0,
+        np.array([1.0, 0.0]),
+    )
     assert np.array_equal(np.isnan(values), [[False, False, True], [False, True, False]])

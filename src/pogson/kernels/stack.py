@@ -84,15 +84,16 @@ def trimmed(there, low, high):
 
 
 @njit(cache=True, nogil=True)
-def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, grow, rings):
+def reject(values, spread, photon, peaked, lower, upper, noise, rim, nx, kappa, slope, grow, rings):
     """Replace values by NaN that disagree with the middle ones.
 
     A value may differ from the middle by ``kappa`` times its noise, and by ``slope`` times the steepest step
     to one of the four neighbours: where light falls off quickly, seeing and sampling differ from frame to
     frame by more than noise (Fruchter & Hook 2002, PASP 114, 144, section 5). The noise is taken at the
-    common level, not at the value's own. Around a rejected value the limits are lower: what hit
-    one pixel reached its neighbours. And interpolation spreads a hit by its weights: values that must hold
-    more than their noise of it are left out, whatever they are.
+    common level, not at the value's own. Where a frame is known to be sharper or less sharp than most, its
+    share ``peaked`` of the light in the middle is tolerated as well. Around a rejected value the limits are
+    lower: what hit one pixel reached its neighbours. And interpolation spreads a hit by its weights: values
+    that must hold more than their noise of it are left out, whatever they are.
 
     Parameters
     ----------
@@ -100,6 +101,8 @@ def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, g
         Rows of the output, one after the other: values, NaN where a frame has none, and their variance.
     photon : float64 (n,)
         Variance per unit of light; 0 where the variance does not follow the value.
+    peaked : float64 (n,)
+        Share by which the middle of a star may differ from that of most frames, for its seeing.
     lower, upper, noise : float32 (m,)
         As from `order_statistics`.
     rim : int
@@ -123,26 +126,28 @@ def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, g
     size = n * m if grow < 1.0 or reach > 1 else 0
     hits, heights = np.empty(size, np.int64), np.empty(size, np.float32)
     found = 0
+    widest = np.float32(2.0 * peaked.max())
     begin, end = rim * nx, m - rim * nx
     for start in range(begin, end, _CHUNK):
         stop = min(start + _CHUNK, end)
         c, e = center[start:stop], extra[start:stop]
-        _limits(lower, upper, noise, n, start, nx, k2, np.float32(slope), c, e)
+        _limits(lower, upper, noise, n, start, nx, k2, np.float32(slope), widest, c, e)
         for i in range(n):
             v, s, g = values[i, start:stop], spread[i, start:stop], np.float32(photon[i])
+            t2 = np.float32(peaked[i] * peaked[i])
             out = 0
             for x in range(v.shape[0]):
                 d = v[x] - c[x]
                 own = s[x] - g * d
                 own = own if own > zero else zero
-                out += 1 if d * d > e[x] + k2 * own else 0
+                out += 1 if d * d > e[x] + t2 * c[x] * c[x] + k2 * own else 0
             if out == 0:
                 continue
             for x in range(v.shape[0]):
                 d = v[x] - c[x]
                 own = s[x] - g * d
                 own = own if own > zero else zero
-                if d * d > e[x] + k2 * own:
+                if d * d > e[x] + t2 * c[x] * c[x] + k2 * own:
                     v[x] = nan
                     if found < hits.shape[0]:
                         hits[found] = i * m + start + x
@@ -159,7 +164,8 @@ def reject(values, spread, photon, lower, upper, noise, rim, nx, kappa, slope, g
                     continue
                 d = values[i, q] - center[q]
                 own = max(spread[i, q] - np.float32(photon[i]) * d, zero)
-                beside = max(abs(dx), abs(dy)) <= 1 and d * d > share * (extra[q] + k2 * own)
+                soft = extra[q] + np.float32(peaked[i] * peaked[i]) * center[q] * center[q]
+                beside = max(abs(dx), abs(dy)) <= 1 and d * d > share * (soft + k2 * own)
                 ring = heights[h] * rings[abs(dx)] * rings[abs(dy)]
                 if beside or ring * ring > own:
                     values[i, q] = nan
@@ -223,7 +229,7 @@ def weighted_mean(values, spread, share, weights, edge, data, variance, used):
 
 
 @njit(cache=True, nogil=True)
-def _limits(lower, upper, noise, n, at, nx, k2, slope, center, extra):
+def _limits(lower, upper, noise, n, at, nx, k2, slope, widest, center, extra):
     """Centre of each pixel, and the part of the squared limit that is common to all frames."""
     m = lower.shape[0]
     half_pi = np.float32(0.5 * math.pi)
@@ -238,6 +244,6 @@ def _limits(lower, upper, noise, n, at, nx, k2, slope, center, extra):
                     steep = max(steep, step) if step == step else steep
         soft = (slope * steep) ** 2
         # two camps: what spoils a frame adds light, so the lower one is believed
-        apart = (b - a) ** 2 > np.float32(2.0 * n) * k2 * noise[p] + soft
+        apart = (b - a) ** 2 > np.float32(2.0 * n) * k2 * noise[p] + soft + (widest * a) ** 2
         center[c] = a if apart else np.float32(0.5) * (a + b)
         extra[c] = k2 * half_pi * noise[p] + soft

@@ -159,9 +159,9 @@ def _line_up(
 def _layer(one: Aligned, move: Transform, sky: str) -> Layer:
     frame = one.frame
     mesh = SkyMesh.of(frame.sky, sky) if frame.sky else NO_SKY
-    return Layer(
-        frame.rows, frame.shape, move, one.scale.value, mesh, empty_noise(frame), frame.unit == "electron"
-    )
+    counts = frame.unit == "electron"
+    fwhm = frame.fwhm / move.scale
+    return Layer(frame.rows, frame.shape, move, one.scale.value, mesh, empty_noise(frame), counts, fwhm)
 
 
 def _writable(out: str | Path) -> Path:

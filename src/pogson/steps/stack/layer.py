@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from math import nan
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -146,6 +147,8 @@ class Layer:
         Standard deviation of an empty pixel, in the frame's unit.
     counts_photons : bool
         The variance follows the light, as in electrons with a known gain.
+    fwhm : float
+        Of its stars, in pixels of the stack; NaN where nothing is to be tolerated for its sake.
     """
 
     rows: Rows
@@ -155,6 +158,7 @@ class Layer:
     sky: SkyMesh = NO_SKY
     noise: float = 1.0
     counts_photons: bool = True
+    fwhm: float = nan
 
     @classmethod
     def of_frame(cls, frame: Frame, transform: Transform, **facts: Any) -> Layer:

@@ -21,6 +21,7 @@ from pogson.steps.stack.order import sorting_pairs, unequal_factor, variance_fac
 from pogson.steps.stack.result import Stack
 
 _LIMITS = np.uint16(Pixel.SATURATED | Pixel.BLEED | Pixel.NONLINEAR)
+_SEEING = 1.2  # tolerance, over the difference that seeing makes in the middle of a star
 _GROW = 0.5  # share of the limits beside a rejected value
 _ALL_SAME = np.ones((1, 1), np.float32)
 
@@ -55,6 +56,7 @@ class Plan:
         equal = options.ordered or options.method == "mean"
         self.weights = np.ones(len(layers)) if equal else np.array([layer.weight for layer in layers])
         self.pairs = sorting_pairs(len(layers))
+        self.peaked = _peaked(np.array([layer.fwhm for layer in layers]))
         self._know_the_noise()
         self.buffers = local()
 
@@ -121,7 +123,7 @@ class Plan:
             if self.options.clips:
                 edge = int(self.slope > 0)
                 reject(
-                    values, spread, self.photon, lower, upper, noise, edge, nx,
+                    values, spread, self.photon, self.peaked, lower, upper, noise, edge, nx,
                     self.options.kappa, self.slope, self.grow, self.rings,
                 )  # fmt: skip
             weighted_mean(values, spread, share, self.weights, rim * nx, data, variance, coverage)
@@ -180,6 +182,16 @@ def _level(
         data, variance, mask, LEFT_OUT, low, dx, sky.mesh, sky.step, layer.scale, values, spread
     )
     return found, mask
+
+
+def _peaked(fwhm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share by which the middle of a star differs from the median frame's: peaks go as FWHM^-2."""
+    known = np.isfinite(fwhm) & (fwhm > 0)
+    if not known.any():
+        return np.zeros(len(fwhm))
+    ratio = np.median(fwhm[known]) / np.where(known, fwhm, np.median(fwhm[known]))
+    share: NDArray[np.float64] = _SEEING * np.abs(ratio**2 - 1.0)
+    return share
 
 
 def _is_whole(matrix: NDArray[np.float64]) -> bool:
