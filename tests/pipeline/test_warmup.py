@@ -68,7 +68,7 @@ def test_kernels_that_call_a_changed_kernel_are_removed_with_it(tmp_path, monkey
         path.touch()
         os.utime(path, (1000, 1000))
     monkeypatch.setattr(warmup, "_module", fake_module(source))
-    for name in ("stats", "background", "convolve", "overlap"):
+    for name in ("stats", "annulus", "peaks", "overlap"):
         compiled_file = tmp_path / f"{name}.kernel-1.py311.nbi"
         compiled_file.touch()
         os.utime(compiled_file, (2000, 2000))

@@ -12,12 +12,17 @@ Every message is one line that names the file (or the setting), says what is wro
   - ServiceError    an online service that gives no answer, or none that can be used
 """
 
+import re
+
+_LINE_BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
+
 
 class PogsonError(Exception):
     """Base of every error that this package raises on purpose."""
 
     def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
+        # a damaged file may have line breaks in what is quoted from it
+        return _LINE_BREAKS.sub(" ", str(self.args[0])) if self.args else ""
 
 
 class FileError(PogsonError, OSError):
