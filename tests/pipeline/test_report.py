@@ -9,9 +9,9 @@ import pytest
 from astropy.table import Table
 
 from pogson.core.columns import FRAMES, ZEROPOINTS
-from pogson.pipeline.report import SECTIONS, CameraLine, MasterLine, Picture, ReportData, make_report
-from pogson.pipeline.report_format import html_table, plain, with_error
-from pogson.pipeline.report_summary import count_reasons
+from pogson.pipeline.report.format import html_table, plain, with_error
+from pogson.pipeline.report.glance import count_reasons
+from pogson.pipeline.report.page import SECTIONS, CameraLine, MasterLine, Picture, ReportData, make_report
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x02\x80\x00\x00\x01\xe0\x08\x06\x00\x00\x00"
 EVIL = "<script>alert('M 13')</script>"

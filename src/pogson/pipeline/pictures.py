@@ -14,7 +14,7 @@ from pogson.core.flags import SPOILED
 from pogson.core.frame import Exposure, Frame, Master
 from pogson.io.files import write_atomic
 from pogson.pipeline.lights import Measured
-from pogson.pipeline.report import Picture
+from pogson.pipeline.report.page import Picture
 from pogson.plots.products import (
     figure_budget,
     figure_camera,

@@ -21,7 +21,7 @@ from pogson.pipeline.coordinates import epoch_of
 from pogson.pipeline.known import known_bits
 from pogson.pipeline.products import photometry_parts
 from pogson.pipeline.project import need_run
-from pogson.pipeline.report_format import with_error
+from pogson.pipeline.report.format import with_error
 from pogson.pipeline.settings import Settings
 from pogson.steps.match.crossmatch import crossmatch
 from pogson.steps.standardize.apply import standardize

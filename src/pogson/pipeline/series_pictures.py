@@ -8,8 +8,8 @@ import numpy as np
 from astropy.table import Row, Table
 
 from pogson.core.columns import LIGHTCURVE
-from pogson.pipeline.report import Picture
-from pogson.pipeline.report_format import with_error
+from pogson.pipeline.report.format import with_error
+from pogson.pipeline.report.page import Picture
 from pogson.pipeline.series import VARIES, Series
 from pogson.pipeline.target import Study
 from pogson.plots.lightcurve import plot_event, plot_folded, plot_light_curve

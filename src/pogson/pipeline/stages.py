@@ -27,7 +27,7 @@ from pogson.pipeline.night import Night, prepare_night
 from pogson.pipeline.products import file_name, observed_bands, photometry_sample
 from pogson.pipeline.project import UNFINISHED, Project
 from pogson.pipeline.reduce import Reduced, reduce_lights
-from pogson.pipeline.report import Picture
+from pogson.pipeline.report.page import Picture
 from pogson.pipeline.series import Series, Target, brightest_stars, find_target, make_series, series_bands
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.stack.bands import stack_bands

@@ -13,8 +13,8 @@ from pogson.core.flags import SPOILED
 from pogson.pipeline.calibrated import Calibrated
 from pogson.pipeline.coordinates import Located
 from pogson.pipeline.products import typical
-from pogson.pipeline.report_format import with_error
-from pogson.pipeline.report_summary import count_reasons
+from pogson.pipeline.report.format import with_error
+from pogson.pipeline.report.glance import count_reasons
 from pogson.pipeline.series import VARIES, Series
 from pogson.pipeline.target import Study
 from pogson.pipeline.workers import Failure

@@ -14,7 +14,7 @@ from pogson.core.errors import SettingError
 from pogson.core.flags import SPOILED
 from pogson.core.frame import Exposure
 from pogson.core.time import bjd_tdb
-from pogson.pipeline.report_format import with_error
+from pogson.pipeline.report.format import with_error
 from pogson.pipeline.series import Series
 from pogson.pipeline.settings import Settings
 from pogson.steps.timeseries.curve import light_curve

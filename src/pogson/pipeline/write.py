@@ -17,8 +17,8 @@ from pogson.pipeline.cache import to_plain
 from pogson.pipeline.memory import return_memory
 from pogson.pipeline.products import photometry_parts
 from pogson.pipeline.project import Project
-from pogson.pipeline.report import Picture, make_report
-from pogson.pipeline.report_data import collect_report
+from pogson.pipeline.report.data import collect_report
+from pogson.pipeline.report.page import Picture, make_report
 from pogson.pipeline.series_tables import light_curve_parts, periods_table, variability_table
 from pogson.pipeline.work import Work
 

@@ -19,9 +19,9 @@ import numpy as np
 from astropy.table import Table
 
 from pogson.core.columns import FRAMES, ZEROPOINTS
-from pogson.pipeline.report_errors import errors_at_a_glance
-from pogson.pipeline.report_format import html_rows, html_table, plain, with_error
-from pogson.pipeline.report_summary import bands_at_a_glance, frames_at_a_glance
+from pogson.pipeline.report.errors import errors_at_a_glance
+from pogson.pipeline.report.format import html_rows, html_table, plain, with_error
+from pogson.pipeline.report.glance import bands_at_a_glance, frames_at_a_glance
 
 STARS_SHOWN = 30
 
@@ -118,7 +118,7 @@ class ReportData:
 
 def make_report(report: ReportData) -> str:
     """The report as the text of one self-contained HTML file."""
-    style = files("pogson.pipeline").joinpath("report.css").read_text("utf-8")
+    style = files("pogson.pipeline.report").joinpath("report.css").read_text("utf-8")
     nav = "".join(f'<a href="#{_anchor(name)}">{name}</a>' for name in SECTIONS)
     parts = [_section(report, name, body(report)) for name, body in SECTIONS.items()]
     again = f'<meta http-equiv="refresh" content="{LOOK_AGAIN}">' if report.live else ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from astropy.table import Table
 
-from pogson.pipeline.report_format import html_table
+from pogson.pipeline.report.format import html_table
 from pogson.pipeline.series import Series
 
 _REPEATS = (

@@ -11,7 +11,7 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from pogson.pipeline.report_format import UNKNOWN, html_rows, with_error
+from pogson.pipeline.report.format import UNKNOWN, html_rows, with_error
 
 
 def frames_at_a_glance(frames: Table, skipped: Sequence[tuple[str, str]]) -> str:

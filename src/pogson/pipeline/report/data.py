@@ -16,8 +16,8 @@ from pogson.pipeline.coordinates import Located
 from pogson.pipeline.night import Night
 from pogson.pipeline.products import photometry_sample
 from pogson.pipeline.reduce import Reduced
-from pogson.pipeline.report import CameraLine, MasterLine, Picture, ReportData
-from pogson.pipeline.report_errors import red_noise
+from pogson.pipeline.report.errors import red_noise
+from pogson.pipeline.report.page import CameraLine, MasterLine, Picture, ReportData
 from pogson.pipeline.series import Series
 from pogson.pipeline.series_tables import outstanding_stars
 from pogson.pipeline.summary import label_lines
