@@ -69,13 +69,12 @@ def to_png(figure: Figure) -> bytes:
 
     Sent through a palette of 256 colours: the eye sees no difference, the file is a third.
     """
-    drawn, small = BytesIO(), BytesIO()
+    canvas, small = FigureCanvasAgg(figure), BytesIO()
     with mpl.rc_context({**mpl.rcParamsDefault, **_RC}):
-        figure.savefig(drawn, format="png", dpi=DPI)
-    with Image.open(drawn) as image:
-        image.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-            small, "PNG"
-        )
+        figure.set_dpi(DPI)
+        canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    image.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(small, "PNG")
     return small.getvalue()
 
 
