@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +26,25 @@ import pyarrow.parquet as parquet  # noqa: E402
 
 from benchmarks.page import describe_machine  # noqa: E402
 from benchmarks.race import present  # noqa: E402
-from pogson.pipeline.simulated import write_night  # noqa: E402
-from pogson.simulate.recipes import named_recipe  # noqa: E402
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks-series.md"
+
+INTRO = """# A night of many frames
+
+From raw files to light curves, each way in a process of its own; `python -m benchmarks.series --write`
+writes this page anew.
+
+The night is a simulated one of 1676 x 1266 pixels with twilight, moon, veils, thick cloud, a meridian flip,
+trailed frames and a tree (recipe *series*, without variables). pogson's time is that of the whole command,
+from its start to the report: camera and masters, cosmic rays, calibration with variance and mask, sky,
+stars, judgement, alignment, fluxes of so many stars with the whole error budget, curve of growth, ensemble,
+variability, periods, pictures. The peers calibrate with plain numpy, find the stars, align, and measure
+fluxes; they stop there. Memory is that of the largest process. Scatter is that of stars of rank 30 to 130,
+and 800 to 1000, by brightness, all judged by the same plain ensemble; nan: a way lost these stars.
+
+*Machine*: {machine}.
+
+"""
 
 FRAMES = (58, 116, 232, 464)
 STARS = (500, 2000, 8000)
@@ -54,44 +73,64 @@ class Result:
 
 
 def main() -> None:
-    """Run all, and print a table in Markdown."""
+    """Run all, print a table in Markdown, and write the page where asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.series", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="short nights only")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks-series.md")
     given = parser.parse_args()
-    print(describe_machine(), "\n")
-    print("| way | stars | frames | workers | wall [s] | frames / s | peak memory [MB] | scatter [mmag] |")
-    print("|---|--:|--:|--:|--:|--:|--:|---|")
+    lines = [
+        "| way | stars | frames | workers | wall [s] | frames / s | peak memory [MB] | scatter [mmag] |",
+        "|---|--:|--:|--:|--:|--:|--:|---|",
+    ]
+    print("\n".join([describe_machine(), "", *lines]), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        for n in STARS:
-            night = make_night(place / f"stars{n}", FRAMES[0], n)
-            for workers in (1, 2):
-                show(run_pogson(night, place / "out", n, FRAMES[0], workers))
-            for peer in PEERS if n == 2000 or not given.quick else ():
-                if present(peer) and present("astroalign"):
-                    for workers in (1, 2):
-                        show(run_peer(night, place / "peer.npz", peer, n, FRAMES[0], workers))
-        for frames in () if given.quick else FRAMES[1:]:
-            night = make_night(place / f"frames{frames}", frames, 2000)
-            show(run_pogson(night, place / "out", 2000, frames, 2))
+        for result in results(Path(folder), given.quick):
+            lines.append(describe(result))
+            print(lines[-1], flush=True)
+    if given.write:
+        PAGE.write_text(INTRO.format(machine=describe_machine()) + "\n".join(lines) + "\n")
 
 
-def show(result: Result) -> None:
+def results(place: Path, quick: bool) -> Iterator[Result]:
+    """More and more stars, beside the peers at 2000; then longer and longer nights."""
+    for n in STARS:
+        night = make_night(place / f"stars{n}", FRAMES[0], n)
+        for workers in (1, 2):
+            yield run_pogson(night, place / "out", n, FRAMES[0], workers)
+        for peer in PEERS if n == 2000 else ():
+            if present(peer) and present("astroalign"):
+                for workers in (1, 2):
+                    yield run_peer(night, place / "peer.npz", peer, n, FRAMES[0], workers)
+    for frames in () if quick else FRAMES[1:]:
+        night = make_night(place / f"frames{frames}", frames, 2000)
+        yield run_pogson(night, place / "out", 2000, frames, 2)
+
+
+def describe(result: Result) -> str:
     """One line of the table."""
     scatter = ", ".join(f"{value:.1f}" for value in result.scatter)
-    print(
+    return (
         f"| {result.name} | {result.stars} | {result.frames} | {result.workers} | {result.wall:.1f} | "
-        f"{result.rate:.1f} | {result.peak:.0f} | {scatter} |",
-        flush=True,
+        f"{result.rate:.1f} | {result.peak:.0f} | {scatter} |"
     )
 
 
 def make_night(folder: Path, frames: int, stars: int) -> Path:
     """A night of the series recipe in which at least so many stars can be found."""
-    recipe = named_recipe("series", frames=frames)
-    recipe["field"] |= {"field_stars": round(1.6 * stars), "variables": []}
-    write_night(recipe, folder)
+    # in a process of its own: the memory of a child begins with that of its parent
+    make = "import sys; from benchmarks.series import simulate; simulate(*sys.argv[1:])"
+    subprocess.run([sys.executable, "-c", make, str(folder), str(frames), str(stars)], check=True)
     return folder
+
+
+def simulate(folder: str, frames: str, stars: str) -> None:
+    """Write the night."""
+    from pogson.pipeline.simulated import write_night
+    from pogson.simulate.recipes import named_recipe
+
+    recipe = named_recipe("series", frames=int(frames))
+    recipe["field"] |= {"field_stars": round(1.6 * int(stars)), "variables": []}
+    write_night(recipe, folder)
 
 
 def run_pogson(night: Path, out: Path, stars: int, frames: int, workers: int) -> Result:
@@ -135,6 +174,7 @@ def scatter_of(flux: np.ndarray) -> tuple[float, ...]:
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         mag = -2.5 * np.log10(np.where(flux > 0, flux, np.nan))
+    warnings.simplefilter("ignore")  # stars and frames without a single flux
     mag = mag[np.argsort(np.nan_to_num(_row_median(mag), nan=99.0))]
     mag -= _row_median(mag)[:, None]
     frame = np.nanmedian(mag[20:220], 0)
