@@ -129,19 +129,7 @@ def measure_aperture(
     variances = variances * frame.correlation**2
     area = pi * all_radii**2
     fluxes = sums - sky.level[:, None] * area
-    zero = np.array(
-        [
-            zero_errors(
-                frame.zero_variance,
-                frame.zero_rows,
-                inner=inner,
-                outer=outer,
-                radius=r,
-                height=frame.shape[0],
-            )
-            for r in all_radii
-        ]
-    )
+    zero = _zero_errors(frame, inner, outer, all_radii)
     annulus = np.hypot(sky.level_err[:, None] * frame.correlation, zero[:, 1]) * area
     flicker = scintillation(frame.exposure)
     scatter = np.nan_to_num(flicker) * np.abs(fluxes)
@@ -166,12 +154,9 @@ def measure_aperture(
     flux_err = np.sqrt(np.sum([value**2 for value in errors.values()], axis=0))
     flags |= np.where(flux <= 0.0, int(Star.NEGATIVE), 0)
     bright = np.where(flux > 0.0, flux, nan)
-    extra: dict[str, Any] = {}
-    for k in range(1, len(all_radii)):
-        extra[f"flux_r{k}"] = fluxes[:, k]
-        extra[f"flux_r{k}_err"] = np.sqrt(
-            np.maximum(variances[:, k], 0.0) + annulus[:, k] ** 2 + scatter[:, k] ** 2 + phase[:, k] ** 2
-        )
+    total = np.sqrt(np.maximum(variances, 0.0) + annulus**2 + scatter**2 + phase**2)
+    extra: dict[str, Any] = {f"flux_r{k}": fluxes[:, k] for k in range(1, len(all_radii))}
+    extra |= {f"flux_r{k}_err": total[:, k] for k in range(1, len(all_radii))}
     return PHOTOMETRY.table(
         meta={
             "exposure": frame.exposure,
@@ -203,6 +188,16 @@ def measure_aperture(
         **errors,
         **extra,
     )
+
+
+def _zero_errors(frame: Frame, inner: float, outer: float, radii: Array) -> Array:
+    """What is left of the zero level, for each radius: in the sky level, and in the flux per pixel."""
+    height = frame.shape[0]
+    both = [
+        zero_errors(frame.zero_variance, frame.zero_rows, inner=inner, outer=outer, radius=r, height=height)
+        for r in radii
+    ]
+    return np.array(both)
 
 
 def sum_stars(frame: Frame, stars: Stars, radii: Array) -> tuple[Any, ...]:
