@@ -1,6 +1,6 @@
 """Shift, scale and combine: against ccdproc, NumPy, and Siril and SWarp where they are installed, in one run.
 
-python benchmarks/stack.py [--frames 13] [--side 3056] [--folder /tmp/pogson_stack]
+python benchmarks/stack.py [--frames 13] [--side 3056] [--rounds 2] [--slow]
 """
 
 import argparse
@@ -9,6 +9,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -182,10 +183,14 @@ def main():
     words.add_argument("--side", type=int, default=3056)
     words.add_argument("--rounds", type=int, default=2)
     words.add_argument("--slow", action="store_true", help="also ccdproc and NumPy, which take minutes")
-    words.add_argument("--folder", type=Path, default=Path("/tmp/pogson_stack"))
     given = words.parse_args()
-    shutil.rmtree(given.folder, ignore_errors=True)
-    still, moved = given.folder / "still", given.folder / "moved"
+    with tempfile.TemporaryDirectory() as folder:
+        measure(given, Path(folder))
+
+
+def measure(given, folder):
+    """All ways, on frames that are aligned and on frames that are not."""
+    still, moved = folder / "still", folder / "moved"
     make_frames(still, given.frames, given.side, False)
     make_frames(moved, given.frames, given.side, True)
     print(

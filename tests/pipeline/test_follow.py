@@ -52,8 +52,8 @@ class Camera:
 class Listener:
     """Keeps what is said, and the length of the light curve each time."""
 
-    def __init__(self, out):
-        self.out, self.lines, self.lengths = out, [], []
+    def __init__(self, out, stop=False):
+        self.out, self.stop, self.lines, self.lengths = out, stop, [], []
 
     def stage(self, name, total):
         pass
@@ -67,17 +67,23 @@ class Listener:
             self.lengths.append(len(set(read_table(self.out / "lightcurves.parquet")["frame"])))
             assert 'http-equiv="refresh"' in (self.out / "report.html").read_text()
             assert not list(self.out.glob("**/*.part"))
+            assert not (self.out / "run.json").exists()
+            if self.stop:
+                raise KeyboardInterrupt
 
 
 def test_the_light_curve_grows_and_ends_as_that_of_a_run(night, tmp_path):
-    camera = Camera(night, tmp_path / "incoming", 11)
+    camera = Camera(night, tmp_path / "incoming", 9)
     out = tmp_path / "live"
-    listener = Listener(out)
+    stopped, listener = Listener(out, stop=True), Listener(out)
+    with pytest.raises(KeyboardInterrupt):
+        follow(camera.folder, out=out, recipe="series", wait=camera.wait, progress=stopped)
+    # the same command goes on
     done = follow(camera.folder, out=out, recipe="series", wait=camera.wait, progress=listener)
     assert len(listener.lengths) >= 2
     assert listener.lengths == sorted(listener.lengths)
     assert listener.lengths[0] < listener.lengths[-1]
-    assert any("no FITS image" in line or "no light" in line for line in listener.lines)
+    assert any("no FITS image" in line or "no light" in line for line in stopped.lines)
     after = run(camera.folder, out=tmp_path / "after", recipe="series")
     assert done.failures == after.failures  # a frame in thick cloud; none that was half written
     for name in ("lightcurves.parquet", "photometry.parquet"):

@@ -73,7 +73,7 @@ def scan_folder(
     folder: str | Path,
     *,
     overrides: Mapping[str, Any] | None = None,
-    ignore: Collection[str] = (),
+    only: Collection[Path] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Scan:
     """Read the headers of all FITS images in a folder and the folders in it.
@@ -87,8 +87,8 @@ def scan_folder(
         The night.
     overrides : mapping, optional
         Tables of the settings file; see `read_exposure`.
-    ignore : collection of str
-        Paths of images that are passed over without a word.
+    only : collection of Path, optional
+        Of the images in the folder, those that count: others are still written to.
     progress : function, optional
         Called with the number of files done and of all.
 
@@ -105,7 +105,8 @@ def scan_folder(
     """
     folder = _need_folder(folder)
     paths, others = _sort_out(folder)
-    paths = [path for path in paths if str(path) not in ignore]
+    if only is not None:
+        paths = [path for path in paths if path in only]
     exposures: list[Exposure] = []
     altitudes: list[float] = []
     skipped: list[tuple[str, str]] = []

@@ -19,7 +19,6 @@ def follow(
     *,
     every: Seconds = 2.0,
     quiet: Minutes = 60.0,
-    overwrite: bool = False,
     progress: Progress | None = None,
     wait: Callable[[float], None] = time.sleep,
     **options: Any,
@@ -38,8 +37,6 @@ def follow(
         Time between two looks at the folder.
     quiet : float
         When no frame has come for so long the night is over.
-    overwrite : bool
-        Replace the products of a finished run.
     progress : Progress, optional
         Whoever shows how far things are.
     wait : function
@@ -60,7 +57,7 @@ def follow(
     shown = progress or Silent()
     before: dict[Path, Stamp] = {}
     reduced: dict[Path, Stamp] = {}
-    silence, done = 0.0, None
+    silence = 0.0
     shown.say(f"following {night}: Ctrl-C, or {quiet:g} minutes without a new frame, end the night")
     while silence < 60.0 * quiet:
         seen = look_at_images(night)
@@ -68,20 +65,17 @@ def follow(
         before = seen
         if complete != reduced:
             silence, reduced = 0.0, complete
-            unfinished = frozenset(str(path) for path in seen.keys() - complete.keys())
             try:
-                done = run(night, **options, overwrite=overwrite, ignore=unfinished, live=True)
+                shown.say(_words(run(night, **options, only=complete, live=True)))
             except NightError as error:
                 shown.say(str(error))  # nothing to measure yet
                 continue
-            overwrite = True
-            shown.say(_words(done))
         try:
             wait(every)
         except KeyboardInterrupt:
             break
         silence += every
-    return run(night, **options, overwrite=overwrite, progress=progress)
+    return run(night, **options, progress=progress)
 
 
 def _words(done: RunResult) -> str:

@@ -62,9 +62,12 @@ class Project:
         return self.folder / UNFINISHED
 
     def clear(self) -> None:
-        """Remove the products of an earlier run, now that the new ones are ready."""
+        """Remove the products of an earlier run, now that the new ones are ready.
+
+        Where another round follows they are replaced one by one; but run.json would say that all is done.
+        """
         for name in PRODUCTS:
-            if name != UNFINISHED and not self.live:
+            if name == "run.json" or (name != UNFINISHED and not self.live):
                 remove(self.folder / name)
             stem, dot, kind = name.partition(".")
             # what was being written when a run was killed

@@ -117,7 +117,7 @@ def reduce_lights(
     detected = [o.result for o in found if o.result is not None]
     if not detected:
         raise NightError(f"none of {len(survey)} light frames could be read; the first: {failures[0].reason}")
-    detected = _look_again(shop, detected)
+    detected = _look_again(shop, detected, workers, progress)
     tables = [d.stars for d in detected]
     matching = settings.of("match")
     best, transforms = align_lights(detected, **{k: v for k, v in matching.items() if k == "radius"})
@@ -224,19 +224,26 @@ def _choose_posters(
     return {band: one.exposure for band, one in best.items()}
 
 
-def _look_again(shop: Workshop, detected: Sequence[Detected]) -> list[Detected]:
+def _look_again(
+    shop: Workshop, detected: Sequence[Detected], workers: int, progress: Progress | None
+) -> list[Detected]:
     """Search frames once more, in which no star showed a width, for stars as wide as those of the others."""
     widths = np.array([d.psf.fwhm for d in detected])
     lost = np.isnan(widths)
     if not lost.any() or lost.all():
         return list(detected)
     usual = float(np.median(widths[~lost]))
-    again = [
-        replace(shop.detect(d.exposure, usual), frame=None) if nothing else d
-        for d, nothing in zip(detected, lost, strict=True)
-    ]
+    again = map_frames(
+        lambda index: replace(shop.detect(detected[index].exposure, usual), frame=None),
+        np.flatnonzero(lost).tolist(),
+        name=lambda index: detected[index].exposure.path,
+        stage="searching for wider stars",
+        workers=workers,
+        progress=progress,
+    )
     # where that finds no more, the first look stands: a frame of noise stays one
-    return [new if new.psf.fwhm > 0 else old for new, old in zip(again, detected, strict=True)]
+    better = {o.item: o.result for o in again if o.result is not None and o.result.psf.fwhm > 0}
+    return [better.get(index, first) for index, first in enumerate(detected)]
 
 
 def _measure_surveyed(

@@ -78,7 +78,7 @@ def run(
     brightest: int = 0,
     online: bool = False,
     overwrite: bool = False,
-    ignore: Collection[str] = (),
+    only: Collection[Path] | None = None,
     live: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
@@ -109,8 +109,8 @@ def run(
         Fetch what the store lacks of the field's catalogues; without it no network is touched.
     overwrite : bool
         Replace the products of a finished run.
-    ignore : collection of str
-        Paths of images that are passed over: they are still written to.
+    only : collection of Path, optional
+        Of the images in `night`, those that count: others are still written to.
     live : bool
         Another round follows: products are replaced in place, and what is done is kept for it.
     progress : Progress, optional
@@ -134,7 +134,7 @@ def run(
     share_memory()
     started, seconds = now(), dict[str, float]()
     with clock(seconds, "scan"):
-        scan = scan_folder(night, overrides=chosen.facts, ignore=ignore)
+        scan = scan_folder(night, overrides=chosen.facts, only=only)
         given = None if catalog is None else read_catalog(catalog, columns=chosen.catalog_columns)
     need_lights(scan, night)
     project = open_project(out, night=night, overwrite=overwrite, live=live)

@@ -59,7 +59,8 @@ def write_products(project: Project, made: Products) -> None:
         made.work.series,
     )
     write_atomic(project.path("report.html"), make_report(replace(report, live=project.live)).encode())
-    write_atomic(project.path("run.json"), json.dumps(to_plain(made.provenance), indent=1).encode())
+    if not project.live:
+        write_atomic(project.path("run.json"), json.dumps(to_plain(made.provenance), indent=1).encode())
     project.finish()
 
 

@@ -123,24 +123,12 @@ def match_points(
     stars: Points,
     reference: Points,
     *,
-    guess: Transform | None = None,
     radius: float = 2.0,
-    scale: float = 1.0,
     scale_tolerance: float = 0.1,
-    drift: float = 40.0,
     pattern: int = _PATTERN,
 ) -> Transform | None:
     """As `match_stars`, on bare positions, brightest first; None where nothing is found."""
-    found = best_map(
-        stars,
-        reference,
-        guess=guess,
-        radius=radius,
-        scale=scale,
-        scale_tolerance=scale_tolerance,
-        drift=drift,
-        pattern=pattern,
-    )
+    found = best_map(stars, reference, radius=radius, scale_tolerance=scale_tolerance, pattern=pattern)
     return found if found is not None and found.chance <= CHANCE else None
 
 
