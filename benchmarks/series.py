@@ -8,14 +8,16 @@ judged by the same plain ensemble.
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 for _library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):  # one thread each, before they are loaded
@@ -23,6 +25,7 @@ for _library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR"):  # one thread each, befor
 
 import numpy as np  # noqa: E402
 import pyarrow.parquet as parquet  # noqa: E402
+from astropy.io import fits  # noqa: E402
 
 from benchmarks.page import describe_machine  # noqa: E402
 from benchmarks.race import present  # noqa: E402
@@ -34,20 +37,27 @@ INTRO = """# A night of many frames
 From raw files to light curves, each way in a process of its own; `python -m benchmarks.series --write`
 writes this page anew.
 
-The night is a simulated one of 1676 x 1266 pixels with twilight, moon, veils, thick cloud, a meridian flip,
+The night is a simulated one, 1676 x 1266 pixels unless said otherwise, with twilight, moon, veils, thick cloud, a meridian flip,
 trailed frames and a tree (recipe *series*, without variables). pogson's time is that of the whole command,
 from its start to the report: camera and masters, cosmic rays, calibration with variance and mask, sky,
 stars, judgement, alignment, fluxes of so many stars with the whole error budget, curve of growth, ensemble,
 variability, periods, pictures. The peers calibrate with plain numpy, find the stars, align, and measure
-fluxes; they stop there. Memory is that of the largest process. Scatter is that of stars of rank 30 to 130,
+fluxes; they stop there. Peak memory is that of the largest process. Scatter is that of stars of rank 30 to 130,
 and 800 to 1000, by brightness, all judged by the same plain ensemble; nan: a way lost these stars.
 
 *Machine*: {machine}.
 
 """
 
+STAGES = """
+Where pogson's time goes, in seconds of the clock, as `run.json` says:
+"""
+
 FRAMES = (58, 116, 232, 464)
 STARS = (500, 2000, 8000)
+SIZE = (1676, 1266)
+#: half as long and twice as long on each side: a quarter and four times the pixels
+SIZES = ((838, 633), (3352, 2532))
 PEERS = ("sep", "photutils")
 
 #: of the stars of the field, brightest first: those whose scatter is compared
@@ -65,6 +75,8 @@ class Result:
     wall: float
     peak: float  # MB
     scatter: tuple[float, ...]
+    size: tuple[int, int] = SIZE
+    stages: Mapping[str, float] = field(default_factory=dict)  # seconds, as the run itself says
 
     @property
     def rate(self) -> float:
@@ -79,61 +91,87 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks-series.md")
     given = parser.parse_args()
     lines = [
-        "| way | stars | frames | workers | wall [s] | frames / s | peak memory [MB] | scatter [mmag] |",
-        "|---|--:|--:|--:|--:|--:|--:|---|",
+        "| way | pixels | stars | frames | workers | wall [s] | frames / s | peak [MB] | scatter [mmag] |",
+        "|---|---|--:|--:|--:|--:|--:|--:|---|",
     ]
     print("\n".join([describe_machine(), "", *lines]), flush=True)
+    ours: list[Result] = []
     with tempfile.TemporaryDirectory() as folder:
         for result in results(Path(folder), given.quick):
             lines.append(describe(result))
             print(lines[-1], flush=True)
+            ours += [result] if result.stages else []
+    stages = describe_stages(ours)
+    print("\n".join(["", *stages]))
     if given.write:
-        PAGE.write_text(INTRO.format(machine=describe_machine()) + "\n".join(lines) + "\n")
+        page = [INTRO.format(machine=describe_machine()) + "\n".join(lines), STAGES, "\n".join(stages)]
+        PAGE.write_text("\n".join(page) + "\n")
 
 
 def results(place: Path, quick: bool) -> Iterator[Result]:
-    """More and more stars, beside the peers at 2000; then longer and longer nights."""
+    """More and more stars, more and more pixels, longer and longer nights; the peers at 2000 stars."""
     for n in STARS:
-        night = make_night(place / f"stars{n}", FRAMES[0], n)
-        for workers in (1, 2):
-            yield run_pogson(night, place / "out", n, FRAMES[0], workers)
-        for peer in PEERS if n == 2000 else ():
-            if present(peer) and present("astroalign"):
-                for workers in (1, 2):
-                    yield run_peer(night, place / "peer.npz", peer, n, FRAMES[0], workers)
-    for frames in () if quick else FRAMES[1:]:
-        night = make_night(place / f"frames{frames}", frames, 2000)
-        yield run_pogson(night, place / "out", 2000, frames, 2)
+        night = make_night(place / "night", FRAMES[0], n)
+        yield from (run_pogson(night, place / "out", n, workers) for workers in (1, 2))
+        if n == 2000:
+            yield from run_peers(night, place / "peer.npz", n, (1, 2))
+    if quick:
+        return
+    for size in SIZES:
+        yield run_pogson(make_night(place / "night", FRAMES[0], 2000, size), place / "out", 2000, 2)
+    for frames in FRAMES[1:]:
+        night = make_night(place / "night", frames, 2000)
+        yield run_pogson(night, place / "out", 2000, 2)
+    yield from run_peers(night, place / "peer.npz", 2000, (2,))
 
 
 def describe(result: Result) -> str:
     """One line of the table."""
     scatter = ", ".join(f"{value:.1f}" for value in result.scatter)
     return (
-        f"| {result.name} | {result.stars} | {result.frames} | {result.workers} | {result.wall:.1f} | "
-        f"{result.rate:.1f} | {result.peak:.0f} | {scatter} |"
+        f"| {result.name} | {result.size[0]} x {result.size[1]} | {result.stars} | {result.frames} "
+        f"| {result.workers} | {result.wall:.1f} | {result.rate:.1f} | {result.peak:.0f} | {scatter} |"
     )
 
 
-def make_night(folder: Path, frames: int, stars: int) -> Path:
-    """A night of the series recipe in which at least so many stars can be found."""
+def describe_stages(ours: Sequence[Result]) -> list[str]:
+    """A table of the seconds of each stage."""
+    names = list(dict.fromkeys(name for result in ours for name in result.stages))
+    lines = [
+        f"| pixels | stars | frames | workers | {' | '.join(names)} | start, tables, report |",
+        "|---|" + "--:|" * (len(names) + 4),
+    ]
+    for result in ours:
+        rest = result.wall - sum(result.stages.values())
+        parts = [f"{result.stages.get(name, 0.0):.1f}" for name in names] + [f"{rest:.1f}"]
+        size = f"{result.size[0]} x {result.size[1]}"
+        lines.append(
+            f"| {size} | {result.stars} | {result.frames} | {result.workers} | {' | '.join(parts)} |"
+        )
+    return lines
+
+
+def make_night(folder: Path, frames: int, stars: int, size: tuple[int, int] = SIZE) -> Path:
+    """A night of the series recipe in which at least so many stars can be found; replaces the one before."""
+    shutil.rmtree(folder, ignore_errors=True)
     # in a process of its own: the memory of a child begins with that of its parent
     make = "import sys; from benchmarks.series import simulate; simulate(*sys.argv[1:])"
-    subprocess.run([sys.executable, "-c", make, str(folder), str(frames), str(stars)], check=True)
+    words = [str(word) for word in (folder, frames, stars, *size)]
+    subprocess.run([sys.executable, "-c", make, *words], check=True)
     return folder
 
 
-def simulate(folder: str, frames: str, stars: str) -> None:
+def simulate(folder: str, frames: str, stars: str, nx: str, ny: str) -> None:
     """Write the night."""
     from pogson.pipeline.simulated import write_night
     from pogson.simulate.recipes import named_recipe
 
-    recipe = named_recipe("series", frames=int(frames))
+    recipe = named_recipe("series", frames=int(frames), size=(int(nx), int(ny)))
     recipe["field"] |= {"field_stars": round(1.6 * int(stars)), "variables": []}
     write_night(recipe, folder)
 
 
-def run_pogson(night: Path, out: Path, stars: int, frames: int, workers: int) -> Result:
+def run_pogson(night: Path, out: Path, stars: int, workers: int) -> Result:
     """`pogson run`, all of it: masters, judgement, zero points, ensemble, periods, pictures, report."""
     command = ["-m", "pogson", "run", str(night), "--recipe", "series", "--stars", str(stars), "--quiet"]
     wall, peak = measure([*command, "--out", str(out), "--overwrite", "--workers", str(workers)])
@@ -143,17 +181,30 @@ def run_pogson(night: Path, out: Path, stars: int, frames: int, workers: int) ->
     star = np.asarray(table["star"])
     kept = star <= stars
     flux[star[kept], np.asarray(names.indices)[kept]] = np.asarray(table["flux"])[kept]
-    return Result("pogson", stars, frames, workers, wall, peak, scatter_of(flux[1:]))
+    stages = json.loads((out / "run.json").read_text())["seconds"]
+    frames, size = facts_of(night)
+    return Result("pogson", stars, frames, workers, wall, peak, scatter_of(flux[1:]), size, stages)
 
 
-def run_peer(night: Path, out: Path, peer: str, stars: int, frames: int, workers: int) -> Result:
-    """The frames' fluxes, and nothing else."""
-    wall, peak = measure(
-        ["-m", "benchmarks.series_peer", peer, str(night), str(out), str(stars), str(workers)]
-    )
-    return Result(
-        f"{peer} + astroalign", stars, frames, workers, wall, peak, scatter_of(np.load(out)["flux"])
-    )
+def run_peers(night: Path, out: Path, stars: int, workers: Sequence[int]) -> Iterator[Result]:
+    """The frames' fluxes by the peers that are there, and nothing else."""
+    frames, size = facts_of(night)
+    for peer in PEERS:
+        if not (present(peer) and present("astroalign")):
+            continue
+        for n in workers:
+            wall, peak = measure(
+                ["-m", "benchmarks.series_peer", peer, str(night), str(out), str(stars), str(n)]
+            )
+            scatter = scatter_of(np.load(out)["flux"])
+            yield Result(f"{peer} + astroalign", stars, frames, n, wall, peak, scatter, size)
+
+
+def facts_of(night: Path) -> tuple[int, tuple[int, int]]:
+    """How many light frames there are, and their columns and rows."""
+    lights = sorted(night.glob("series_*.fits"))
+    header = fits.getheader(lights[0])
+    return len(lights), (header["NAXIS1"], header["NAXIS2"])
 
 
 def measure(arguments: list[str]) -> tuple[float, float]:
