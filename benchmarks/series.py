@@ -37,13 +37,14 @@ INTRO = """# A night of many frames
 From raw files to light curves, each way in a process of its own; `python -m benchmarks.series --write`
 writes this page anew.
 
-The night is a simulated one, 1676 x 1266 pixels unless said otherwise, with twilight, moon, veils, thick cloud, a meridian flip,
-trailed frames and a tree (recipe *series*, without variables). pogson's time is that of the whole command,
-from its start to the report: camera and masters, cosmic rays, calibration with variance and mask, sky,
-stars, judgement, alignment, fluxes of so many stars with the whole error budget, curve of growth, ensemble,
-variability, periods, pictures. The peers calibrate with plain numpy, find the stars, align, and measure
-fluxes; they stop there. Peak memory is that of the largest process. Scatter is that of stars of rank 30 to 130,
-and 800 to 1000, by brightness, all judged by the same plain ensemble; nan: a way lost these stars.
+The night is a simulated one of 1676 x 1266 pixels, or so many as are said, with twilight, moon, veils,
+thick cloud, a meridian flip, trailed frames and a tree (recipe *series*, without variables). pogson's time
+is that of the whole command, from its start to the report: camera and masters, cosmic rays, calibration with
+variance and mask, sky, stars, judgement, alignment, fluxes of so many stars with the whole error budget,
+curve of growth, ensemble, variability, periods, pictures. The peers calibrate with plain numpy, find the
+stars, align, and measure fluxes; they stop there. Peak memory is that of the largest process. Scatter is
+that of stars of rank 30 to 130, and 800 to 1000, by brightness, all judged by the same plain ensemble; nan:
+a way lost these stars.
 
 *Machine*: {machine}.
 
