@@ -171,7 +171,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_finishes(small_night, tmp_path)
     )
     cache = out / ".pogson"
     deadline = time.monotonic() + 120
-    while not (cache.is_dir() and any(cache.glob("*.arrow"))) and time.monotonic() < deadline:
+    while not (cache.is_dir() and any(cache.glob("*.table"))) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     printed, said = process.communicate(timeout=120)

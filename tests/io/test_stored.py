@@ -6,27 +6,71 @@ from astropy.table import Table
 
 from pogson.core.columns import LIGHTCURVE, Changed
 from pogson.core.errors import FileError
-from pogson.io.stored import StoredTable, read_parts
-from pogson.io.tables import read_long, read_table, write_parts, write_table
+from pogson.io.stored import StoredTable, read_parts, store_table
+from pogson.io.tables import read_long, read_table, write_parts
 
 
 @pytest.fixture
 def stored(tmp_path):
     table = Table(
-        {"star": [3, 1], "flux": [1.5, np.nan], "frame": ["a.fits", "a.fits"]}, meta={"unit": "adu"}
+        {"star": [3, 1], "flux": [1.5, np.nan], "frame": ["a.fits", "a.fits"], "name": ["a", "\u03b2 Ori"]},
+        meta={"unit": "electron"},
     )
-    table["flux"].unit = "electron"
-    return StoredTable(write_table(tmp_path / "one.arrow", table))
+    table["flux"].unit, table["flux"].description = "electron", "of all the light"
+    return store_table(tmp_path / "one.table", table, {"unit": "adu"})
 
 
 def test_columns_rows_and_meta_are_those_of_the_file(stored):
-    assert stored.colnames == ["star", "flux", "frame"] and len(stored) == 2
-    assert list(stored["star"]) == [3, 1]
-    assert np.array_equal(stored["flux"], [1.5, np.nan], equal_nan=True)
-    assert list(stored["frame"]) == ["a.fits", "a.fits"]
-    assert stored.meta == {"unit": "adu"}
-    with pytest.raises(KeyError):
-        stored["mag"]
+    for one in (stored, StoredTable(stored.path)):
+        assert one.colnames == ["star", "flux", "frame", "name"] and len(one) == 2
+        assert list(one["star"]) == [3, 1] and one["star"].dtype == np.int64
+        assert np.array_equal(one["flux"], [1.5, np.nan], equal_nan=True)
+        assert list(one["frame"]) == ["a.fits", "a.fits"] and list(one["name"]) == ["a", "\u03b2 Ori"]
+        assert one.meta == {"unit": "adu"}
+        with pytest.raises(KeyError):
+            one["mag"]
+
+
+@pytest.mark.parametrize("slope", [1, 2])
+def test_columns_may_be_parts_of_other_arrays_of_any_type(tmp_path, slope):
+    numbers = np.arange(12.0).reshape(6, 2)[::slope]
+    table = Table({"b": numbers[:, 1], "n": numbers[:, 0].astype(np.int16), "good": numbers[:, 0] > 4})
+    stored = store_table(tmp_path / "one.table", table, {})
+    for name in table.colnames:
+        assert np.array_equal(stored[name], table[name]) and stored[name].dtype == table[name].dtype
+
+
+def test_a_table_without_rows_is_one_too(tmp_path):
+    stored = store_table(tmp_path / "none.table", LIGHTCURVE.empty(), {})
+    whole = StoredTable(stored.path).read()
+    assert len(whole) == 0 and whole.colnames == LIGHTCURVE.names
+    assert [whole[name].dtype.kind for name in ("star", "frame", "mag")] == ["i", "U", "f"]
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.99])
+def test_a_file_cut_short_or_changed_anywhere_is_damaged(stored, part):
+    content = bytearray(stored.path.read_bytes())
+    at = int(part * len(content))
+    stored.path.write_bytes(content[:at])
+    with pytest.raises(FileError, match="one.table: damaged"):
+        StoredTable(stored.path)
+    content[at] ^= 4
+    stored.path.write_bytes(content)
+    with pytest.raises(FileError, match="one.table: damaged"):
+        StoredTable(stored.path)
+
+
+def test_a_column_of_a_file_cut_short_is_not_read(stored):
+    stored.path.write_bytes(stored.path.read_bytes()[:-40])
+    with pytest.raises(FileError, match="too short"):
+        stored["name"]
+
+
+def test_a_table_that_cannot_be_written_leaves_no_file(tmp_path):
+    (tmp_path / "one.table").mkdir()
+    with pytest.raises(FileError, match="cannot be written"):
+        store_table(tmp_path / "one.table", Table({"x": [1.0]}), {})
+    assert [path.name for path in tmp_path.iterdir()] == ["one.table"]
 
 
 def test_what_is_changed_in_memory_is_not_changed_in_the_file(stored):
@@ -36,6 +80,7 @@ def test_what_is_changed_in_memory_is_not_changed_in_the_file(stored):
     assert StoredTable(stored.path).meta["unit"] == "adu"
     whole = stored.read()
     assert whole.meta["unit"] == "electron" and str(whole["flux"].unit) == "electron"
+    assert whole["flux"].description == "of all the light"
 
 
 def test_a_file_that_is_gone_is_told_in_one_line(stored):
@@ -46,7 +91,7 @@ def test_a_file_that_is_gone_is_told_in_one_line(stored):
 
 def test_changed_rows_have_new_columns_over_those_of_the_others(stored):
     changed = Changed(stored, {"zero_point": 25.0}, mag=np.array([1.0, 2.0]), flux=np.array([8.0, 9.0]))
-    assert changed.colnames == ["star", "flux", "frame", "mag"]
+    assert changed.colnames == ["star", "flux", "frame", "name", "mag"]
     assert list(changed["flux"]) == [8.0, 9.0] and list(changed["star"]) == [3, 1]
     assert changed.meta == {"zero_point": 25.0} and len(changed) == 2
 
@@ -78,7 +123,7 @@ def test_no_part_at_all_makes_a_table_without_rows(tmp_path):
 def test_parts_that_fail_leave_no_file(tmp_path):
     def parts():
         yield {"star": np.arange(3)}
-        raise FileError("x.arrow: damaged")
+        raise FileError("x.table: damaged")
 
     with pytest.raises(FileError, match="damaged"):
         write_parts(tmp_path / "curves.parquet", parts(), LIGHTCURVE.empty())

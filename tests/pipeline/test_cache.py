@@ -30,7 +30,7 @@ def test_tables_come_back_to_the_bit_with_their_facts(tmp_path):
 
 
 def test_a_damaged_table_is_as_good_as_none(tmp_path):
-    (tmp_path / "key.arrow").write_bytes(b"PAR1 half a")
+    (tmp_path / "key.table").write_bytes(b"PAR1 half a")
     assert Cache(tmp_path).get("key") is None
 
 

@@ -16,18 +16,18 @@ def test_a_new_folder_is_made_and_left_as_it_was_when_nothing_came_of_it(tmp_pat
 
 def test_work_that_can_be_picked_up_stays(tmp_path):
     project = open_project(tmp_path / "out")
-    (project.cache / "x.arrow").touch()
+    (project.cache / "x.table").touch()
     project.abandon(keep_work=True)
-    assert (project.cache / "x.arrow").exists()
+    assert (project.cache / "x.table").exists()
     again = open_project(tmp_path / "out")
     assert not again.fresh
     again.abandon(keep_work=False)
-    assert (project.cache / "x.arrow").exists(), "the work of the run before is not ours to remove"
+    assert (project.cache / "x.table").exists(), "the work of the run before is not ours to remove"
 
 
 def test_a_hopeless_run_leaves_nothing(tmp_path):
     project = open_project(tmp_path / "out")
-    (project.cache / "x.arrow").touch()
+    (project.cache / "x.table").touch()
     project.abandon(keep_work=False)
     assert not (tmp_path / "out").exists()
 

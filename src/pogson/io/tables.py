@@ -23,10 +23,10 @@ GROUP_ROWS = 32768
 
 
 def write_table(path: str | Path, table: Table) -> Path:
-    """Write a table as ECSV, Parquet, CSV or Arrow, by its suffix.
+    """Write a table as ECSV, Parquet or CSV, by its suffix.
 
     The file appears whole or not at all. Units, descriptions and meta (numbers, words, and lists
-    of them) are kept in ECSV, Parquet and Arrow; CSV holds only names and values.
+    of them) are kept in ECSV and Parquet; CSV holds only names and values.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def write_table(path: str | Path, table: Table) -> Path:
         If the suffix is another one, or the file cannot be written.
     """
     path = Path(path)
-    writers = {".ecsv": _write_ecsv, ".parquet": _write_parquet, ".csv": _write_csv, ".arrow": _write_arrow}
+    writers = {".ecsv": _write_ecsv, ".parquet": _write_parquet, ".csv": _write_csv}
     if path.suffix not in writers:
         raise FileError(f"{path}: tables are written as .ecsv, .parquet or .csv; change the suffix")
     with _whole_or_not(path) as part:
@@ -123,7 +123,7 @@ def read_table(path: str | Path) -> Table:
         If the file is not there or is damaged.
     """
     path = Path(path)
-    readers = {".ecsv": _read_ecsv, ".parquet": _read_parquet, ".csv": _read_csv, ".arrow": _read_arrow}
+    readers = {".ecsv": _read_ecsv, ".parquet": _read_parquet, ".csv": _read_csv}
     if path.is_file() and path.suffix not in readers:
         raise FileError(f"{path}: tables are read from .ecsv, .parquet or .csv")
     with _readable(path):
@@ -254,32 +254,6 @@ def _write_csv(path: Path, table: Table) -> None:
     from pyarrow import csv
 
     csv.write_csv(_arrow(table), path, csv.WriteOptions(quoting_style="needed"))
-
-
-def _write_arrow(path: Path, table: Table) -> None:
-    """Not packed: the fastest to write and to read."""
-    import pyarrow as pa
-    from pyarrow import ipc
-
-    arrow = _arrow(table)
-    for k, field in enumerate(arrow.schema):
-        if pa.types.is_string(field.type):  # most often the same word in all rows
-            coded = arrow[k].combine_chunks().dictionary_encode()
-            arrow = arrow.set_column(k, pa.field(field.name, coded.type, metadata=field.metadata), coded)
-    with ipc.new_file(path, arrow.schema) as file:
-        file.write_table(arrow)
-
-
-def read_arrow(path: Path) -> Any:
-    """The Arrow table in a file."""
-    from pyarrow import ipc
-
-    with ipc.open_file(path) as file:
-        return file.read_all()
-
-
-def _read_arrow(path: Path) -> Table:
-    return to_table(read_arrow(path))
 
 
 def _read_csv(path: Path) -> Table:

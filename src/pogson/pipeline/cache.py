@@ -14,8 +14,7 @@ from astropy.table import Table
 from pogson.core.columns import Rows
 from pogson.core.errors import FileError
 from pogson.io.files import remove
-from pogson.io.stored import StoredTable
-from pogson.io.tables import write_table
+from pogson.io.stored import StoredTable, store_table
 
 
 def make_key(*parts: Any) -> str:
@@ -56,21 +55,19 @@ class Cache:
     def put(self, key: str, table: Table, facts: dict[str, Any]) -> StoredTable:
         """Keep a table, with facts as its meta."""
         self.used.add(key)
-        kept = table.copy(copy_data=False)
-        kept.meta = {"facts": json.dumps(to_plain(facts))}
-        return StoredTable(write_table(self._path(key), kept))
+        return store_table(self._path(key), table, {"facts": to_plain(facts)})
 
     def forget_unused(self) -> None:
         """Remove the tables that nobody asked for or put here: those of a field that was measured anew."""
-        for path in self.folder.glob("*.arrow"):
+        for path in self.folder.glob("*.table"):
             if path.stem not in self.used:
                 remove(path)
 
     @staticmethod
     def facts(table: Rows) -> dict[str, Any]:
         """The facts kept with a table."""
-        found: dict[str, Any] = json.loads(table.meta["facts"])
+        found: dict[str, Any] = table.meta["facts"]
         return found
 
     def _path(self, key: str) -> Path:
-        return self.folder / f"{key}.arrow"
+        return self.folder / f"{key}.table"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
 from typing import Any
@@ -41,19 +41,20 @@ FWHM = 3.0  # px: where nothing is known
 class Detected:
     """A light frame whose stars are known.
 
-    `frame` is None where the pixels are not in memory, and `stars` a file where they were not asked for.
+    `frame` is None where the pixels are not in memory, and `stars` those of the file where they are not.
     """
 
     exposure: Exposure
     stars: Table | StoredTable
+    stored: StoredTable  # the file of the stars
     psf: PSF
     sky: float  # electron / px, median
     noise: float  # electron, median
     masters: tuple[str, ...]
     missing: tuple[str, ...]  # kinds of calibration that were not there
     unit: str
-    metrics: Metrics = field(default_factory=Metrics)
-    key: str = ""
+    metrics: Metrics
+    key: str
     frame: Frame | None = None
 
     def read_stars(self) -> Table:
@@ -99,34 +100,28 @@ class Workshop:
         key = self._key(exposure, start)
         known = self.cache.get(key)
         if known is not None:
-            return _restore_detected(exposure, known.read(), key)
+            return _restore_detected(exposure, known, key)
         frame = self.calibrate(exposure)
         stars = detect_stars(frame, start=start, **self.settings.of("detect"))
         sky, psf = stars.meta.pop("sky"), stars.meta["psf"]  # the sky's maps are as large as the frame
-        metrics = measure_metrics(frame, stars, sky.level_mesh, **self.settings.of("inspect"))
-        made = frame.calibration
-        found = Detected(
-            frame.exposure,
-            stars,
-            psf,
-            sky.median_level,
-            sky.median_noise,
-            made.masters,
-            made.missing,
-            frame.unit,
-            metrics,
-            key,
-            frame,
-        )
-        facts = {name: getattr(found, name) for name in _FACTS} | {"notes": frame.exposure.notes}
-        self.cache.put(key, stars, facts)
-        return found
+        facts = {
+            "psf": psf,
+            "sky": sky.median_level,
+            "noise": sky.median_noise,
+            "masters": frame.calibration.masters,
+            "missing": frame.calibration.missing,
+            "unit": frame.unit,
+            "metrics": measure_metrics(frame, stars, sky.level_mesh, **self.settings.of("inspect")),
+        }
+        stored = self.cache.put(key, stars, facts | {"notes": frame.exposure.notes})
+        stored.meta = {"psf": psf, "exposure": frame.exposure}
+        return Detected(frame.exposure, stars, stored, **facts, key=key, frame=frame)
 
     def measure(
         self, detected: Detected, field: Table, field_key: str, transform: Transform | MatchFailure
     ) -> Measured:
         """Measure the field's stars in a frame; its pixels are let go, and so are its tables."""
-        light = replace(detected, frame=None, stars=self._stored(detected))
+        light = replace(detected, frame=None, stars=detected.stored)
         if isinstance(transform, MatchFailure):
             return Measured(light, transform)
         settings = self.settings.of("measure")
@@ -179,23 +174,12 @@ class Workshop:
             transform = MatchFailure(str(error))
         return self.measure(detected, field, field_key, transform)
 
-    def _stored(self, detected: Detected) -> Table | StoredTable:
-        """The stars of a frame as the cache has them."""
-        stored = self.cache.get(detected.key)
-        if stored is None:
-            return detected.stars
-        stored.meta = {name: detected.stars.meta[name] for name in ("psf", "exposure")}
-        return stored
-
     def _key(self, exposure: Exposure, start: float) -> str:
         """Everything that the stars of a frame depend on."""
         file = Path(exposure.path).stat()
         masters = [(m.name, m.n, m.sources, m.notes) for m in self.masters.masters]
         steps = [self.settings.of(name) for name in ("calibrate", "detect", "inspect")]
         return make_key(pogson.__version__, file.st_size, file.st_mtime_ns, exposure, masters, steps, start)
-
-
-_FACTS = ("psf", "sky", "noise", "masters", "missing", "unit", "metrics")
 
 
 def usual_fwhm(field: Table) -> float:
@@ -210,14 +194,15 @@ def key_of_field(field: Table) -> str:
     return make_key(columns)
 
 
-def _restore_detected(exposure: Exposure, stars: Table, key: str) -> Detected:
-    facts = Cache.facts(stars)
+def _restore_detected(exposure: Exposure, stored: StoredTable, key: str) -> Detected:
+    facts = Cache.facts(stored)
     psf = PSF(**_numbers(facts["psf"]))
     known = replace(exposure, notes=tuple(facts["notes"]))
-    stars.meta = {"psf": psf, "exposure": known}
+    stored.meta = {"psf": psf, "exposure": known}
     return Detected(
         known,
-        stars,
+        stored.read(),
+        stored,
         psf,
         float(facts["sky"]),
         float(facts["noise"]),

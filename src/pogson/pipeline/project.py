@@ -85,7 +85,7 @@ class Project:
 
         Work that can be picked up again stays, and so does that of the run before.
         """
-        if self.fresh and not (keep_work and any(self.cache.glob("*.arrow"))):
+        if self.fresh and not (keep_work and any(self.cache.glob("*.table"))):
             remove(self.cache)
         for folder in self.made:
             if folder.is_dir() and not any(folder.iterdir()):
