@@ -55,6 +55,7 @@ def annulus_sky(data, blocked, x, y, inner, outer, kappa, min_pixels):
     values = np.empty((2 * math.ceil(wide) + 3) ** 2, np.float32)
     room = np.empty_like(values)
     fixed, counts = np.empty(len(values), np.int32), np.empty(BINS + 2, np.int64)
+    ends = np.empty((4, 2 * math.ceil(wide) + 3), np.int32)
     sums = np.empty((3, BINS + 1), np.int64)
     shrink = clipped_width(kappa)
     for s in range(n):
@@ -64,13 +65,13 @@ def annulus_sky(data, blocked, x, y, inner, outer, kappa, min_pixels):
         if not (-wide <= x[s] <= nx + wide and -wide <= y[s] <= ny + wide):
             attempt[s] = 3
             continue
-        found = _collect(data, blocked, ALL, x[s], y[s], inner, outer, values)
+        found = _collect(data, blocked, ALL, x[s], y[s], inner, outer, ends, values)
         if found < min_pixels:
             attempt[s] = 1
-            found = _collect(data, blocked, CORES, x[s], y[s], inner, outer, values)
+            found = _collect(data, blocked, CORES, x[s], y[s], inner, outer, ends, values)
         if found < min_pixels:
             attempt[s] = 2
-            found = _collect(data, blocked, CORES, x[s], y[s], inner, wide, values)
+            found = _collect(data, blocked, CORES, x[s], y[s], inner, wide, ends, values)
         if found < min_pixels:
             attempt[s] = 3
         if found >= 3:
@@ -129,7 +130,7 @@ def clipped_level(values, n, kappa, shrink, room, fixed, counts, sums):
         # without a branch: half of all guesses which way it goes would be wrong
         room[near] = values[i]
         near += uintp((fixed[i] >> FINE) == middle)
-    median = float(quickselect(room, 0, np.int64(near), used // 2 - before))
+    median = float(_value_of_rank(room, np.int64(near), used // 2 - before))
     mean = total / used
     sigma = math.sqrt(max(square - used * mean * mean, 0.0) / max(used - 1, 1)) / scale / shrink
     mean = base + (mean + 0.5 + MIDDLE) / scale
@@ -146,6 +147,12 @@ def clipped_level(values, n, kappa, shrink, room, fixed, counts, sums):
                 step = min(step, abs(values[i] - median))
         median += step * ((0.5 * used - smaller) / same - 0.5)
     return median, mean, sigma, used
+
+
+@njit(cache=True, nogil=True)
+def _value_of_rank(values, n, k):
+    """The value that would stand at index `k` if the first `n` values were sorted."""
+    return two_ranks(values, n, k, k)[0] if n <= 128 else quickselect(values, 0, n, k)
 
 
 @njit(cache=True, nogil=True)
@@ -220,26 +227,37 @@ def _quantile(number, low, high, target):
 
 
 @njit(cache=True, nogil=True)
-def _collect(data, blocked, bits, cx, cy, inner, outer, values):
+def _collect(data, blocked, bits, cx, cy, inner, outer, ends, values):
     """Copy the free, finite pixels of an annulus into `values`; return how many."""
     ny, nx = data.shape
+    y0, y1 = max(0, math.ceil(cy - outer)), min(ny, math.floor(cy + outer) + 1)
+    _row_ends(cx, cy, inner, outer, np.float64(nx), y0, ends[:, : max(0, y1 - y0)])
     found = uintp(0)  # unsigned indices cannot count from the end: twice as fast
-    for row in range(max(0, math.ceil(cy - outer)), min(ny, math.floor(cy + outer) + 1)):
-        j = uintp(row)
-        dy2 = (row - cy) ** 2
-        half = math.sqrt(max(outer * outer - dy2, 0.0))
-        start = max(0, math.ceil(cx - half))
-        stop = max(start, min(nx, math.floor(cx + half) + 1))
-        left, right = stop, stop
-        if dy2 < inner * inner:
-            gap = math.sqrt(inner * inner - dy2)
-            left = min(stop, max(start, math.floor(cx - gap) + 1))
-            right = min(stop, max(left, math.ceil(cx + gap)))
-        for first, last in ((start, left), (right, stop)):
+    for k in range(uintp(max(0, y1 - y0))):
+        j = uintp(y0) + k
+        for first, last in ((ends[0, k], ends[1, k]), (ends[2, k], ends[3, k])):
             for i in range(uintp(first), uintp(last)):
                 values[found] = data[j, i]
                 found += uintp((blocked[j, i] & bits) == 0)
     return _drop_infinite(values, np.int64(found))
+
+
+@njit(cache=True, nogil=True)
+def _row_ends(cx, cy, inner, outer, nx, y0, ends):
+    """Where an annulus begins and ends, left and right of its hole, in rows from `y0` on; it runs in lanes.
+
+    Rows of `ends`: first column on the left, the one after the last, and the same on the right.
+    """
+    for k in range(ends.shape[1]):
+        dy2 = (y0 + k - cy) ** 2
+        half = math.sqrt(max(outer * outer - dy2, 0.0))
+        gap = math.sqrt(max(inner * inner - dy2, 0.0))
+        stop = min(max(np.floor(cx + half) + 1.0, 0.0), nx)
+        left = min(max(np.floor(cx - gap) + 1.0, 0.0), nx) if dy2 < inner * inner else stop
+        ends[0, k] = np.int32(min(max(np.ceil(cx - half), 0.0), nx))
+        ends[1, k] = np.int32(left)
+        ends[2, k] = np.int32(min(max(np.ceil(cx + gap), left), stop))
+        ends[3, k] = np.int32(stop)
 
 
 @njit(cache=True, nogil=True)
