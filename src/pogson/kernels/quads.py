@@ -35,7 +35,7 @@ def brightest_of_cells(ra, dec, mag, side, most):
     first = np.zeros(bands + 1, np.int64)
     for b in range(bands):
         cos = np.cos(np.radians((b + 0.5) * side - 90.0))
-        first[b + 1] = first[b] + max(1, int(np.round(360.0 * cos / side)))
+        first[b + 1] = first[b] + max(1, int(360.0 * cos / side + 0.5))
     best = np.full((first[bands], most), -1, np.int32)
     for k in range(len(ra)):
         b = int((dec[k] + 90.0) / side)
@@ -151,13 +151,17 @@ def describe(x, y, order, shape):
 @njit(cache=True, nogil=True)
 def describe_all(x, y, fours):
     """The shapes of figures on a plane: `fours`, int64 (n, 4), with corners in order, and float32 (n, 4)."""
-    rows = np.empty(fours.shape, np.int64)
-    shapes = np.empty(fours.shape, np.float32)
-    order, shape = np.empty(4, np.int64), np.empty(4)
+    rows = np.empty((len(fours), 4), np.int64)
+    shapes = np.empty((len(fours), 4), np.float32)
+    u, v, order, shape = np.empty(4), np.empty(4), np.empty(4, np.int64), np.empty(4)
+    # number by number: whole rows would take a second to compile
     for k in range(len(fours)):
-        describe(x[fours[k]], y[fours[k]], order, shape)
-        rows[k] = fours[k][order]
-        shapes[k] = shape
+        for n in range(4):
+            u[n], v[n] = x[fours[k, n]], y[fours[k, n]]
+        describe(u, v, order, shape)
+        for n in range(4):
+            rows[k, n] = fours[k, order[n]]
+            shapes[k, n] = shape[n]
     return rows, shapes
 
 
@@ -192,10 +196,10 @@ def make_figures(xyz, near):
             corners[0] = star
             m = 1
             for k in range(4):
-                if k != left_out:
+                if k != left_out and near[star, k] >= 0:
                     corners[m] = near[star, k]
                     m += 1
-            if corners.min() < 0 or _made_before(corners, near):
+            if m < 4 or _made_before(corners, near):
                 continue
             _flatten(xyz, corners, x, y)
             describe(x, y, order, shape)

@@ -17,6 +17,7 @@ from types import ModuleType
 import llvmlite.binding
 import numba
 import numpy as np
+from astropy.table import Table
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 
@@ -33,6 +34,8 @@ from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
 from pogson.steps.calibrate.rows import RowCalibrator
 from pogson.steps.detect.find import detect_stars
 from pogson.steps.inspect.metrics import measure_metrics
+from pogson.steps.match.align import match_stars
+from pogson.steps.match.fit import Points, stand_out
 from pogson.steps.match.quads import find_sightings, make_quads
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.measure.growth import fit_growth
@@ -154,6 +157,11 @@ def _search() -> None:
     index = make_quads(ra, dec, mag, width=40.0)
     stars = dice.uniform(0, 100, (8, 2))
     find_sightings(stars, index, centre=(50.0, 50.0), scales=(1.0, 9e4), bright=8, most=3)
+    places = dice.uniform(0, 900, (2, 40))
+    table = Table({"x": places[0], "y": places[1], "flux": np.arange(40.0, 0.0, -1.0)})
+    match_stars(table, table, guess=Transform.identity())
+    match_stars(table, table)
+    stand_out(*[Points(places.T, np.ones(40))] * 2)
 
 
 def _stack() -> None:

@@ -12,7 +12,7 @@ from pogson.core.errors import MatchError
 from pogson.core.flags import Star
 from pogson.core.transform import Transform
 from pogson.core.units import Fraction, Pixels
-from pogson.steps.match.fit import Points, chance_of, finish, fit_matrix, pair, refine, stand_out
+from pogson.steps.match.fit import Points, chance_of, find_shift, finish, fit_matrix, pair, refine, stand_out
 from pogson.steps.match.patterns import find_similarities
 
 #: Expected number of accidental matches above which none is believed.
@@ -73,18 +73,18 @@ def match_stars(
     least = min(len(stars), len(reference))
     if least < 3:
         raise MatchError(f"only {least} star(s) to match, 3 are needed; lower the detection threshold")
-    # blurred stars have poor centres: they are given more room, if they must
-    room = 0.35 * min(_seeing(stars), _seeing(reference))
     spoiled = int(Star.SATURATED | Star.EDGE | Star.COSMIC)
     best: Transform | None = None
     tried: set[tuple[int, int, float, bool]] = set()
-    for without, reach, apart in (
-        (spoiled, radius, False),
-        (0, radius, False),
-        (spoiled, radius, True),
-        (spoiled, room, False),
-        (0, room, False),
+    for without, roomy, apart in (
+        (spoiled, False, False),
+        (0, False, False),
+        (spoiled, False, True),
+        (spoiled, True, False),
+        (0, True, False),
     ):
+        # blurred stars have poor centres: they are given more room, if they must
+        reach = 0.35 * min(_seeing(stars), _seeing(reference)) if roomy else radius
         a, b = _points(reference, without), _points(stars, without)
         lists = (len(a.xy), len(b.xy), reach, apart)  # no flags, no other lists
         if reach < radius or min(lists[:2]) < (8 if without else 3) or lists in tried:
@@ -172,22 +172,16 @@ def match_near(
 ) -> Transform | None:
     """The map near a known one: the shift that most pairs of bright stars agree on."""
     a, b = reference.brightest(150), stars.brightest(150)
-    moved = a.xy @ matrix[:, :2].T + matrix[:, 2]
-    shifts = (b.xy[None] - moved[:, None]).reshape(-1, 2)
-    shifts = shifts[(np.abs(shifts) <= drift).all(1)]
-    if len(shifts) < 3:
+    votes, *shift = find_shift(matrix, a, b, drift, radius)
+    if votes == 0:
         return None
-    tree = Points(shifts, np.zeros(len(shifts)))
-    votes = tree.tree.query_ball_point(shifts, radius, return_length=True)
+    start = matrix.copy()
+    start[:, 2] += shift
     trials = 2.0 * max(1.0, (drift / radius) ** 2)
-    for best in np.argsort(-votes, kind="stable")[:1]:
-        near = np.hypot(*(shifts - shifts[best]).T) <= radius
-        start = matrix.copy()
-        start[:, 2] += shifts[near].mean(0)
-        found = _judge(start, stars, reference, radius, 3.0 * radius, trials)
-        if found is not None and found.chance <= CHANCE and abs(log(found.scale / _scale(matrix))) < 0.02:
-            return found
-    return None
+    found = _judge(start, stars, reference, radius, 3.0 * radius, trials)
+    if found is None or found.chance > CHANCE or abs(log(found.scale / _scale(matrix))) >= 0.02:
+        return None
+    return found
 
 
 def _scale(matrix: np.ndarray) -> float:

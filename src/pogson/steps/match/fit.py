@@ -7,15 +7,20 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from scipy.special import pdtrc
 
 from pogson.core.transform import Transform
+from pogson.kernels.pairs import count_around, distance_to_brighter, fit_map, pair_stars, settle, vote_shift
 
 Values = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-_FLOOR = 0.03  # pixels: no centroid is better than this from frame to frame
+_EVERYWHERE = np.array([-np.inf, -np.inf, np.inf, np.inf])
+
+
+def _plain(values: Values) -> Values:
+    """The values in the one kind of array for which the kernels are compiled."""
+    return np.ascontiguousarray(values, np.float64)
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,15 @@ class Points:
     xy: Values
     err: Values
 
+    def __post_init__(self) -> None:
+        for name in ("xy", "err"):
+            object.__setattr__(self, name, _plain(getattr(self, name)))
+
     @cached_property
-    def tree(self) -> cKDTree:
-        """A search tree; one that is built fast: it answers few questions."""
-        return cKDTree(self.xy, balanced_tree=False, compact_nodes=False)
+    def by_x(self) -> tuple[Values, Values, Indices]:
+        """Positions and errors in the order of x, and their rows in this list: to find neighbours."""
+        rows = np.argsort(self.xy[:, 0])
+        return self.xy[rows], self.err[rows], rows
 
     def brightest(self, n: int) -> Points:
         """The first n."""
@@ -42,7 +52,7 @@ def stand_out(stars: Points, reference: Points, n: int = 120) -> tuple[Points, P
     A star counts by its distance to the nearest brighter star, which no shift, turn or mirror
     changes; the same distance cuts both lists, so that their densities agree.
     """
-    lonely = [_distance_to_brighter(points.xy[:1500]) for points in (stars, reference)]
+    lonely = [distance_to_brighter(points.xy[:1500]) for points in (stars, reference)]
     least = max(float(np.sort(d)[-min(n, len(d))]) for d in lonely)
     kept = [np.flatnonzero(d >= least * 0.6) for d in lonely]
     first = [k[np.argsort(-d[k], kind="stable")] for k, d in zip(kept, lonely, strict=True)]
@@ -52,16 +62,6 @@ def stand_out(stars: Points, reference: Points, n: int = 120) -> tuple[Points, P
     )
 
 
-def _distance_to_brighter(xy: Values) -> Values:
-    """For each star of a list, brightest first: distance to the nearest before it."""
-    z = xy @ np.array([1.0, 1j])
-    apart = np.abs(z[:, None] - z[None, :])
-    apart[np.triu_indices(len(z))] = np.inf
-    nearest = apart.min(1)
-    nearest[:1] = 1e9
-    return nearest
-
-
 def move(matrix: Values, xy: Values) -> Values:
     """Positions (n, 2) through [[a, b, c], [d, e, f]]."""
     return xy @ matrix[:, :2].T + matrix[:, 2]
@@ -69,53 +69,34 @@ def move(matrix: Values, xy: Values) -> Values:
 
 def pair(matrix: Values, reference: Points, stars: Points, radius: float) -> tuple[Indices, Indices]:
     """Mutual nearest neighbours within `radius`: indices into reference and stars."""
-    moved = move(matrix, reference.xy)
-    distance, nearest = stars.tree.query(moved, distance_upper_bound=radius)
-    i = np.flatnonzero(np.isfinite(distance))
-    order = i[np.argsort(distance[i], kind="stable")]
-    _, first = np.unique(nearest[order], return_index=True)
-    i = order[first]
-    return i, nearest[i]
+    places, _, rows = stars.by_x
+    i, j = pair_stars(_plain(matrix), reference.xy, places, rows, float(radius))
+    return i, j
 
 
 def fit_matrix(p: Values, q: Values, err: Values, *, affine: bool, rounds: int = 4) -> Values:
     """Least squares map of p (n, 2) onto q (n, 2); weights fall beyond 2.5 sigma, in so many rounds."""
-    w = 1.0 / (err**2 + _FLOOR**2)
-    matrix = _fit_once(p, q, w, affine)
-    for _ in range(rounds):
-        pull = np.hypot(*(q - move(matrix, p)).T) * np.sqrt(w)
-        spread = max(1.0, float(np.median(pull)) / 1.18)
-        matrix = _fit_once(p, q, w * np.minimum(1.0, (2.5 * spread / np.maximum(pull, 1e-9)) ** 2), affine)
+    a, b = Points(p, err), Points(q, err)
+    matrix: Values = fit_map(a.xy, b.xy, a.err, affine, rounds)
     return matrix
 
 
-def _fit_once(p: Values, q: Values, w: Values, affine: bool) -> Values:
-    total = w.sum()
-    mp, mq = (w @ p) / total, (w @ q) / total
-    dp, dq = p - mp, q - mq
-    if affine:
-        part = _solve_two((dp.T * w) @ dp, (dp.T * w) @ dq).T
-    else:
-        cross = (dp.T * w) @ dq
-        flip = np.linalg.det(cross) < 0
-        if flip:
-            cross[1] *= -1
-        a, b = cross[0, 0] + cross[1, 1], cross[0, 1] - cross[1, 0]
-        part = np.array([[a, -b], [b, a]]) / max(float(w @ (dp**2).sum(1)), 1e-12)
-        if flip:
-            part[:, 1] *= -1
-    return np.column_stack([part, mq - part @ mp])
+def find_shift(
+    matrix: Values, reference: Points, stars: Points, drift: float, radius: float
+) -> tuple[int, float, float]:
+    """The shift beside a map that most pairs agree on within `radius`: their number, and their mean x, y."""
+    votes, x, y = vote_shift(_plain(matrix), reference.xy, stars.xy, float(drift), float(radius))
+    return votes, x, y
 
 
-def _solve_two(normal: Values, right: Values) -> Values:
-    """Two equations; stars on one line leave the other direction as it is least squares' wont."""
-    (a, b), (_, d) = normal
-    det = a * d - b * b
-    if det <= 1e-10 * a * d:
-        least: Values = np.asarray(np.linalg.lstsq(normal, right, rcond=None)[0], float)
-        return least
-    found: Values = np.array([[d, -b], [-b, a]]) @ right / det
-    return found
+def count_pairs(
+    matrix: Values, reference: Points, stars: Points, close: float, wide: float, box: Values = _EVERYWHERE
+) -> tuple[int, int, int]:
+    """Predicted positions in a box, and how many stars are within two distances of them, in all."""
+    inside, n_close, n_wide = count_around(
+        _plain(matrix), reference.xy, stars.by_x[0], box, float(close), float(wide)
+    )
+    return inside, n_close, n_wide
 
 
 def chance_of(
@@ -126,21 +107,20 @@ def chance_of(
     The number of accidental pairs is Poisson, with the mean that the density of stars around
     each predicted position gives; two pairs are taken up by the map itself.
     """
-    moved = move(matrix, reference.xy)
-    low, high = stars.xy.min(0) - radius, stars.xy.max(0) + radius
-    inside = moved[((moved >= low) & (moved <= high)).all(1)]
-    if n < 3 or len(inside) < 3:
+    if n < 3:
         return trials
+    low, high = stars.xy.min(0) - radius, stars.xy.max(0) + radius
     wide = 6.0 * radius
-    around = stars.tree.query_ball_point(inside, wide, return_length=True)
-    close = stars.tree.query_ball_point(inside, radius, return_length=True)
+    inside, close, around = count_pairs(matrix, reference, stars, radius, wide, np.concatenate([low, high]))
+    if inside < 3:
+        return trials
     # the box round n stars is smaller than the field they are in
     n_stars = len(stars.xy)
     mean = n_stars / max(float(np.prod((high - low) * (n_stars + 1.0) / max(n_stars - 1.0, 1.0))), 1.0)
     # whichever is higher: the density beside the predicted places, or that of the whole field
-    beside = float(np.sum(around - close)) / (np.pi * (wide**2 - radius**2))
-    free = (len(inside) - 2.0) / len(inside)
-    expected = free * np.pi * radius**2 * max(beside, mean * len(inside))
+    beside = (around - close) / (np.pi * (wide**2 - radius**2))
+    free = (inside - 2.0) / inside
+    expected = free * np.pi * radius**2 * max(beside, mean * inside)
     return float(min(trials, trials * pdtrc(n - 3, expected)))
 
 
@@ -148,21 +128,10 @@ def refine(
     matrix: Values, reference: Points, stars: Points, *, start: float, radius: float, rounds: int = 4
 ) -> tuple[Values, Indices, Indices]:
     """Pair and fit again while the radius shrinks from `start` to `radius`."""
-    reach = max(start, radius)
-    i, j = pair(matrix, reference, stars, reach)
-    for _ in range(7):
-        if len(i) < 3:
-            break
-        err = np.hypot(reference.err[i], stars.err[j])
-        affine = len(i) >= 10 and reach <= 2.0 * radius
-        matrix = fit_matrix(reference.xy[i], stars.xy[j], err, affine=affine, rounds=rounds)
-        done = reach <= radius
-        reach = max(radius, reach / 2.0)
-        before = (i, j)
-        i, j = pair(matrix, reference, stars, reach)
-        if done and len(i) == len(before[0]) and np.array_equal(i, before[0]):
-            break
-    return matrix, i, j
+    found, i, j = settle(
+        _plain(matrix), reference.xy, reference.err, *stars.by_x, float(start), float(radius), rounds
+    )
+    return found, i, j
 
 
 def finish(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import pdtrc
 
-from pogson.steps.match.fit import Points, move, pair, refine
+from pogson.steps.match.fit import Points, count_pairs, move, pair, refine
 
 Values = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -127,10 +127,8 @@ def _crowding(
 ) -> float:
     """How much denser the detections are around catalogue places than all over the frame; at least 1."""
     wide = max(10.0 * radius, 0.02 * max(size))
-    places = move(matrix, known.xy)
-    around = stars.tree.query_ball_point(places, wide, return_length=True).sum()
-    close = stars.tree.query_ball_point(places, 2.0 * radius, return_length=True).sum()
+    _, close, around = count_pairs(matrix, known, stars, 2.0 * radius, wide)
     ring = np.pi * (wide**2 - (2.0 * radius) ** 2) / (size[0] * size[1])
-    expected = len(places) * len(stars.xy) * ring
+    expected = len(known.xy) * len(stars.xy) * ring
     # a handful says nothing: its own noise is allowed for
     return max(1.0, float(around - close - 2.0 * np.sqrt(around + 1.0)) / max(expected, 1e-9))
