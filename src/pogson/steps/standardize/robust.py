@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pogson.core.medians import row_median
+
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -61,7 +63,7 @@ def fit_line(design: Values, value: Values, err: Values, *, clip: float, turns: 
             normal + 1e-12 * np.eye(len(terms)) * np.trace(normal), (design.T * w) @ value
         )
         residual = value - design @ terms
-        scatter = extra_scatter(residual[used], err[used], len(terms), clip)
+        scatter = float(extra_scatter(residual[None], err[None], used[None], len(terms), clip)[0])
         sigma = np.sqrt(err**2 + scatter**2)
         kept = np.abs(residual) <= clip * sigma
         if kept.sum() < len(terms) + 2:
@@ -75,22 +77,68 @@ def fit_line(design: Values, value: Values, err: Values, *, clip: float, turns: 
     return Line(terms, np.linalg.pinv(normal), scatter, used)
 
 
-def extra_scatter(residual: Values, err: Values, terms: int, clip: float) -> float:
-    """The scatter s with ``sum(r^2 / (err^2 + s^2)) = n - terms``; 0 where the errors explain all."""
-    free = (len(residual) - terms) * _kept_variance(clip)
-    if free <= 0.0:
-        return 0.0
+def fit_levels(
+    value: Values, err: Values, *, clip: float, turns: int = 12
+) -> tuple[Values, Values, NDArray[np.int64]]:
+    """What `fit_line` makes of a constant, in many rows at once.
 
-    def excess(s: float) -> float:
-        return float(np.sum(residual**2 / (err**2 + s**2))) - free
+    Parameters
+    ----------
+    value, err : (m, n)
+        Measured, and errors; both NaN where nothing was. Each row holds something.
+    clip, turns
+        As in `fit_line`.
 
-    if excess(0.0) <= 0.0:
-        return 0.0
-    low, high = 0.0, float(np.sqrt(np.sum(residual**2) / free)) + 1e-12
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if excess(middle) > 0.0 else (low, middle)
-    return 0.5 * (low + high)
+    Returns
+    -------
+    level, level_err : (m,)
+    n_used : int (m,)
+    """
+    level = row_median(value)
+    size = np.abs(value - level[:, None])
+    extra = (1.4826 * row_median(size)) ** 2 - row_median(err) ** 2
+    scatter = np.sqrt(np.maximum(extra, 0.0))
+    half = (~np.isnan(size)).sum(1, keepdims=True) // 2
+    least = np.take_along_axis(np.sort(size, axis=1), half, 1)
+    used = size <= np.maximum(clip * np.hypot(err, scatter[:, None]), least)
+    value, err = np.where(np.isnan(value), 0.0, value), np.where(np.isnan(value), np.inf, err)
+    left = np.arange(len(value))
+    for turn in range(turns):
+        v, e, before = value[left], err[left], used[left]
+        level[left], _ = _weighted(v, e, scatter[left], before)
+        residual = v - level[left, None]
+        scatter[left] = extra_scatter(residual, e, before, 1, clip)
+        kept = np.abs(residual) <= clip * np.sqrt(e**2 + scatter[left, None] ** 2)
+        kept &= np.isfinite(e)
+        goes_on = (kept.sum(1) >= 3) & ((kept != before).any(1) | (turn < 2))
+        left = left[goes_on]
+        used[left] = kept[goes_on]
+    level, total = _weighted(value, err, scatter, used)
+    return level, 1.0 / np.sqrt(total), used.sum(1)
+
+
+def _weighted(value: Values, err: Values, scatter: Values, used: Mask) -> tuple[Values, Values]:
+    """Weighted mean of each row, and its sum of weights."""
+    w = used / (err**2 + scatter[:, None] ** 2)
+    total = w.sum(1)
+    return (w * value).sum(1) / total, total
+
+
+def extra_scatter(residual: Values, err: Values, used: Mask, terms: int, clip: float) -> Values:
+    """For each row the scatter s with ``sum(r^2 / (err^2 + s^2)) = n - terms``; 0 where the errors suffice."""
+    free = np.maximum(used.sum(1) - terms, 0) * _kept_variance(clip)
+    square, var = np.where(used, residual**2, 0.0), err**2
+    extra = np.zeros(len(free))
+    for _ in range(60):
+        # one over the sum is concave and rises, nearly a line: Newton's steps from 0 are few, never too far
+        part = square / (var + extra[:, None])
+        total, slope = part.sum(1), (part / (var + extra[:, None])).sum(1)
+        known = (free > 0.0) & (slope > 0.0)
+        step = total * (total / np.where(known, free, 1.0) - 1.0) / np.where(known, slope, 1.0)
+        extra = np.maximum(extra + np.where(known, step, 0.0), 0.0)
+        if (~known | (np.abs(step) <= 1e-7 * extra) | (extra == 0.0)).all():
+            break
+    return np.sqrt(extra)
 
 
 def _kept_variance(clip: float) -> float:

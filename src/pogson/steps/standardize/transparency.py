@@ -9,9 +9,12 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from pogson.core.flags import SPOILED
+from pogson.core.medians import row_median
 from pogson.core.units import Sigma
-from pogson.steps.standardize.gather import Shot, Values
-from pogson.steps.standardize.robust import fit_line
+from pogson.steps.standardize.gather import POGSON, Shot, Values
+from pogson.steps.standardize.robust import fit_levels
+
+_BLOCK = 64  # frames compared at a time
 
 
 def measure_transparency(
@@ -65,7 +68,7 @@ def measure_transparency(
                 "frame": np.array([shot.frame for shot in shots], str),
                 "band": bands,
                 "transparency": scale,
-                "transparency_err": scale * ratio[:, 1] * np.log(10.0) / 2.5,
+                "transparency_err": scale * ratio[:, 1] / POGSON,
                 "n": np.nan_to_num(ratio[:, 2]).astype(np.int64),
                 "offset": ratio[:, 0],
                 "offset_err": ratio[:, 1],
@@ -93,27 +96,27 @@ def _compare(shots: list[Shot], fine: NDArray[np.bool_], min_snr: float, clip: f
     with np.errstate(invalid="ignore", divide="ignore"):
         bright = flux / err > min_snr
     first = int(np.argmax(np.where(fine, bright.sum(1), -1)))
-    result = np.full((len(shots), 3), np.nan)
-    for k in range(len(shots)):
-        # chosen by the brightness in the other frame: a limit in this one would favour lucky stars
-        both = bright[first] & np.isfinite(flux[k]) & (err[k] > 0.0)
-        result[k] = _ratio(flux[k, both], err[k, both], flux[first, both], err[first, both], clip, k == first)
+    # chosen by the brightness in the other frame: a limit in this one would favour lucky stars
+    flux, err = flux[:, bright[first]], err[:, bright[first]]
+    parts = [slice(k, k + _BLOCK) for k in range(0, len(shots), _BLOCK)]
+    result = np.concatenate([_ratios(flux[s], err[s], flux[first], err[first], clip) for s in parts])
+    result[first, :2] = 0.0 if result[first, 2] > 0.0 else np.nan
     with np.errstate(invalid="ignore"):
         known = result[fine & (result[:, 1] < 0.1), 0]
     result[:, 0] = (known.min() if len(known) else 0.0) - result[:, 0]
     return result
 
 
-def _ratio(flux: Values, err: Values, base: Values, base_err: Values, clip: float, same: bool) -> Values:
-    if len(flux) < 3:
-        return np.full(3, np.nan)
-    if same:
-        return np.array([0.0, 0.0, float(len(flux))])
+def _ratios(flux: Values, err: Values, base: Values, base_err: Values, clip: float) -> Values:
+    """(n, 3): magnitude of each frame's fluxes over those of one frame, its error, and the number of stars."""
     # a ratio of fluxes, not of magnitudes: a star lost in cloud counts with its noise
-    ratio = flux / base
-    guess = max(float(np.median(ratio)), 0.0)
-    line = fit_line(np.ones((len(ratio), 1)), ratio, np.hypot(err, guess * base_err) / base, clip=clip)
-    value, value_err = float(line.terms[0]), float(np.sqrt(line.covariance[0, 0]))
-    if value <= 0.0:
-        return np.array([np.nan, np.nan, float(line.used.sum())])
-    return np.array([-2.5 * np.log10(value), 2.5 / np.log(10.0) * value_err / value, float(line.used.sum())])
+    ratio = np.where(err > 0.0, flux / base, np.nan)
+    result = np.full((len(flux), 3), np.nan)
+    seen = np.flatnonzero(np.isfinite(ratio).sum(1) >= 3)
+    guess = np.maximum(row_median(ratio[seen]), 0.0)
+    sigma = np.where(np.isnan(ratio[seen]), np.nan, np.hypot(err[seen], guess[:, None] * base_err) / base)
+    level, level_err, result[seen, 2] = fit_levels(ratio[seen], sigma, clip=clip)
+    known = level > 0.0
+    level, level_err, seen = level[known], level_err[known], seen[known]
+    result[seen, 0], result[seen, 1] = -2.5 * np.log10(level), POGSON * level_err / level
+    return result

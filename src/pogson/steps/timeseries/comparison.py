@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from pogson.core.errors import NightError
 from pogson.core.flags import SPOILED, Star
 from pogson.core.lightcurves import LightCurves
+from pogson.core.medians import row_median
 from pogson.steps.timeseries.leastsquares import POGSON, Solution, linear_magnitudes, solve_ensemble
 
 Values = NDArray[np.float64]
@@ -113,7 +114,7 @@ def score_comparisons(
     rows = rows[np.argsort(-snr[rows], kind="stable")][: 2 * most]
     mag, var = magnitudes(curves, rows, good[rows])
     first = solve_ensemble(mag, var, good[rows], clip=clip, turns=8, fluxes=unspoiled_fluxes(curves, rows))
-    size = np.array([np.median(v[g]) for v, g in zip(first.away_var, good[rows], strict=True)])
+    size = row_median(np.where(good[rows], first.away_var, np.nan))
     at = int(np.flatnonzero(np.asarray(curves.stars["id"]) == target)[0]) if target else -1
     neighbor = _neighbor_light(curves, good)[rows]
     color, apart = _colors(curves, rows, at)
@@ -214,18 +215,14 @@ def _held_out(mag: Values, var: Values, good: Mask, known: Mask, n: int, judges:
     r = np.where(fine, (mag[:judges][:, held] - offset), np.nan)
     enough = fine.sum(1) >= 5
     r[~enough] = 0.0
-    r = (r - np.nanmedian(r, 1)[:, None]) / np.sqrt(var[:judges][:, held])
+    r = (r - row_median(r)[:, None]) / np.sqrt(var[:judges][:, held])
     size = np.sqrt(np.nanmean(np.minimum(r**2, clip**2), 1))
     return np.where(enough & (size > 0.0), size, np.nan)
 
 
 def _typical_snr(curves: LightCurves, good: Mask) -> Values:
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.where(good, curves.flux / curves.flux_err, np.nan)
-    some = good.any(1)
-    snr = np.zeros(len(good))
-    snr[some] = np.nanmedian(ratio[some], 1)
-    return snr
+        return np.nan_to_num(row_median(np.where(good, curves.flux / curves.flux_err, np.nan)))
 
 
 def _candidates(
@@ -253,8 +250,9 @@ def _candidates(
 def _brightness(curves: LightCurves, good: Mask, snr: Values, rows: Ints, at: int) -> Values:
     if at < 0 or snr[at] <= 0.0:
         return snr[rows] / (snr[rows] + 100.0)
-    level = np.array([np.median(f[g]) for f, g in zip(curves.flux[rows], good[rows], strict=True)])
-    ratio = level / float(np.median(curves.flux[at, good[at]]))
+    ratio = row_median(np.where(good[rows], curves.flux[rows], np.nan)) / float(
+        np.median(curves.flux[at, good[at]])
+    )
     return np.clip(np.minimum(snr[rows] / snr[at], 4.0 / np.sqrt(np.maximum(ratio, 1e-9))), 0.0, 1.0)
 
 
@@ -270,7 +268,7 @@ def _neighbor_light(curves: LightCurves, good: Mask) -> Values:
     place = np.column_stack([stars["x"], stars["y"]])
     flux = np.zeros(len(stars))
     seen = np.isfinite(curves.flux).any(1) & np.isfinite(place).all(1)
-    flux[seen] = np.maximum(np.nanmedian(curves.flux[seen], 1), 0.0)
+    flux[seen] = np.maximum(row_median(curves.flux[seen]), 0.0)
     at = np.flatnonzero(seen)
     size = float(np.nanmedian(fwhm))
     pairs = cKDTree(place[at]).query_pairs(6.0 * size, output_type="ndarray")

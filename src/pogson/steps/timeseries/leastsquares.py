@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pogson.core.medians import row_median
+
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -136,10 +138,8 @@ def _first_scatter(mag: Values, var: Values, good: Mask) -> Values:
 
 
 def _median(values: Values, axis: int) -> Values:
-    """Median without NaN, without a warning; 0 where there is nothing."""
-    empty = np.isnan(values).all(axis)
-    filled = np.where(np.expand_dims(empty, axis), 0.0, values)
-    return np.asarray(np.nanmedian(filled, axis), float)
+    """Median of each row (1) or column (0) without NaN; 0 where there is nothing."""
+    return np.nan_to_num(row_median(values if axis else values.T))
 
 
 def _solve(mag: Values, w: Values) -> tuple[Values, Values, Values]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pogson.core.medians import row_median
+
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -88,9 +90,7 @@ def isolated_outliers(mag: Values, err: Values, *, limit: float = 5.0) -> Mask:
     A change that lasts for two points is no outlier.
     """
     good = np.isfinite(mag)
-    some = good.any(1)
-    center = np.full(len(mag), np.nan)
-    center[some] = np.nanmedian(mag[some], 1)
+    center = row_median(mag)
     size = np.fmax(err, 1.4826 * row_median(np.abs(mag - center[:, None]))[:, None])
     with np.errstate(invalid="ignore"):
         off = (mag - center[:, None]) / size
@@ -99,14 +99,6 @@ def isolated_outliers(mag: Values, err: Values, *, limit: float = 5.0) -> Mask:
         after[:, :-1], after[:, -1] = off[:, 1:], np.nan
         same = (np.sign(off) * before > 0.5 * limit) | (np.sign(off) * after > 0.5 * limit)
         return good & (np.abs(off) > limit) & ~same
-
-
-def row_median(values: Values) -> Values:
-    """Median of each row; NaN where there is nothing."""
-    some = np.isfinite(values).any(1)
-    out = np.full(len(values), np.nan)
-    out[some] = np.nanmedian(values[some], 1)
-    return out
 
 
 def _boxcar(values: Values, window: int) -> Values:

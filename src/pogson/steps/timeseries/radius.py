@@ -9,6 +9,7 @@ from astropy.table import Table
 
 from pogson.core.columns import Rows
 from pogson.core.lightcurves import LightCurves
+from pogson.core.medians import row_median
 from pogson.steps.timeseries.collect import collect_light_curves
 from pogson.steps.timeseries.ensemble import Ensemble, compare_ensemble
 
@@ -65,7 +66,7 @@ def _scatter(ensemble: Ensemble, judges: Sequence[int]) -> float:
     """Typical scatter of the judges, magnitudes; outliers have no say."""
     mag = ensemble.mag[[ensemble.curves.row(star) for star in judges]]
     seen = np.isfinite(mag).any(1)
-    away = np.abs(mag[seen] - np.nanmedian(mag[seen], axis=1)[:, None])
+    away = np.abs(mag[seen] - row_median(mag[seen])[:, None])
     # the mean of many logarithms is less a matter of luck than the median of a few stars
-    size = np.log(np.maximum(1.4826 * np.nanmedian(away, axis=1), 1e-6))
+    size = np.log(np.maximum(1.4826 * row_median(away), 1e-6))
     return float(np.exp(size.mean())) if seen.any() else np.inf

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from pogson.core.flags import SPOILED
+from pogson.core.medians import row_median
 from pogson.core.units import Fraction, Sigma
 from pogson.steps.timeseries.ensemble import Ensemble
-from pogson.steps.timeseries.noise import row_median
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pogson.core.columns import VARIABILITY
 from pogson.core.flags import SPOILED, Star
+from pogson.core.medians import row_median
 from pogson.core.units import Fraction
 from pogson.steps.timeseries.ensemble import Ensemble
 from pogson.steps.timeseries.indices import (
@@ -20,7 +21,6 @@ from pogson.steps.timeseries.noise import (
     isolated_outliers,
     local_noise,
     red_noise_factor,
-    row_median,
     standard_deviation,
     weighted_mean,
 )
