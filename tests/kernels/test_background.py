@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.interpolate import RegularGridInterpolator
 
-from pogson.kernels.background import box_statistics, expand_mesh, hide_discs, mesh_values
+from pogson.kernels.background import box_statistics, expand_mesh, hide_discs, mesh_values, smooth_mesh
 from pogson.kernels.stats import clipped_width
 
 BAD = 7
@@ -116,3 +117,13 @@ def test_the_map_is_straight_lines_between_the_centres_of_the_boxes(shape, boxes
     np.testing.assert_allclose(expand_mesh(mesh, *shape), truth, rtol=1e-4)
     at = mesh_values(mesh, *shape, x.ravel().astype(float), y.ravel().astype(float))
     np.testing.assert_allclose(at.reshape(shape), truth, rtol=1e-6)
+
+
+@pytest.mark.parametrize("boxes", [(1, 1), (1, 4), (2, 1), (2, 2), (3, 2), (7, 9)])
+def test_a_mesh_is_smoothed_by_the_median_of_nine_boxes(boxes):
+    mesh = np.random.default_rng(5).normal(100, 10, boxes).astype(np.float32)
+    wide = mesh
+    for axis, n in enumerate(boxes):  # one box: the same value beyond it
+        rim = [(1, 1) if k == axis else (0, 0) for k in (0, 1)]
+        wide = np.pad(wide, rim, "reflect", reflect_type="odd") if n > 1 else np.pad(wide, rim, "edge")
+    np.testing.assert_array_equal(smooth_mesh(mesh), ndimage.median_filter(wide, 3)[1:-1, 1:-1])

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, uintp
 
 from pogson.kernels.prefetch import ask_for, ask_row
-from pogson.kernels.stats import bin_of, clipped_median, running_sums, two_ranks
+from pogson.kernels.stats import bin_of, clipped_median, quickselect, running_sums, two_ranks
 
 BINS = 128  # of a box's histogram
 HALF_WINDOW = 5.0  # half width of the histogram in first-guess sigma
@@ -252,6 +252,32 @@ def _uncut(sigma, reach):
         tail = 2.0 * cut * math.exp(-0.5 * cut * cut) / math.sqrt(2.0 * math.pi)
         full = sigma / math.sqrt(1.0 - tail / math.erf(cut / math.sqrt(2.0)))
     return full
+
+
+@njit(cache=True, nogil=True)
+def smooth_mesh(mesh):
+    """Median of the 3 x 3 boxes about each box of a mesh, float32 (n_rows, n_columns).
+
+    Beyond its rim the mesh goes on as steeply as before it.
+    """
+    n_rows, n_columns = mesh.shape
+    wide = np.empty((n_rows + 2, n_columns + 2), np.float32)
+    smooth, near = np.empty((n_rows, n_columns), np.float32), np.empty(9, np.float32)
+    last, end = min(1, n_rows - 1), min(1, n_columns - 1)
+    for c in range(n_columns):
+        for r in range(n_rows):
+            wide[r + 1, c + 1] = mesh[r, c]
+        wide[0, c + 1] = np.float32(2.0) * mesh[0, c] - mesh[last, c]
+        wide[n_rows + 1, c + 1] = np.float32(2.0) * mesh[n_rows - 1, c] - mesh[n_rows - 1 - last, c]
+    for r in range(n_rows + 2):
+        wide[r, 0] = np.float32(2.0) * wide[r, 1] - wide[r, 1 + end]
+        wide[r, n_columns + 1] = np.float32(2.0) * wide[r, n_columns] - wide[r, n_columns - end]
+    for r in range(n_rows):
+        for c in range(n_columns):
+            for k in range(9):
+                near[k] = wide[r + k // 3, c + k % 3]
+            smooth[r, c] = quickselect(near, 0, 9, 4)
+    return smooth
 
 
 @njit(cache=True, nogil=True)

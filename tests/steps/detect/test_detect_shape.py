@@ -7,7 +7,7 @@ import pytest
 from detect_scene import grid, scene
 
 from pogson.steps.detect.find import detect_stars
-from pogson.steps.detect.shape import fit_psf, measure_profile, moffat_in_pixels
+from pogson.steps.detect.shape import fit_psf, measure_profile
 
 
 @pytest.mark.parametrize("fwhm", [2.0, 3.1, 5.0, 8.0])
@@ -69,16 +69,3 @@ def test_without_stars_the_width_is_unknown():
     psf = fit_psf(frame, detect_stars(frame), fwhm=3.0)
     assert np.isnan(psf.fwhm)
     assert psf.n == 0
-
-
-@pytest.mark.parametrize(("fwhm", "beta"), [(2.0, 3.0), (4.0, 2.5)])
-def test_the_mean_over_a_pixel_is_that_of_many_points(fwhm, beta):
-    alpha = fwhm / 2 / np.sqrt(2 ** (1 / beta) - 1)
-    points = (np.arange(40) + 0.5) / 40 - 0.5
-    r = np.array([0.0, 0.7, 1.5, 4.0])
-    means = []
-    for turn in np.radians(np.arange(0, 90, 5)):
-        u = r[:, None, None] * np.cos(turn) + points[:, None]
-        v = r[:, None, None] * np.sin(turn) + points
-        means.append(((1 + (u * u + v * v) / alpha**2) ** -beta).mean(axis=(1, 2)))
-    np.testing.assert_allclose(moffat_in_pixels(r, 1.0, fwhm, 1 / beta), np.mean(means, axis=0), atol=2e-3)

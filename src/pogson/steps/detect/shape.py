@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan
+from math import nan, sqrt
 
 import numpy as np
 from astropy.table import Table
@@ -14,6 +14,7 @@ from pogson.core.frame import Frame
 from pogson.core.psf import PSF
 from pogson.core.units import Pixels
 from pogson.kernels.centroid import adaptive_moments
+from pogson.kernels.moffat import fit_moffat
 from pogson.kernels.peaks import neighbours
 from pogson.kernels.rings import stack_rings
 from pogson.steps.detect.centroid import BLANK, FWHM_TO_SIGMA
@@ -27,11 +28,6 @@ REACH = 3.0  # FWHM: radius of the profile
 LEAST_SNR = 8.0  # noise peaks stay below it
 BINS_PER_FWHM = 10
 GAUSSIAN = 0.03  # 1 / beta below which a Moffat is not told from a Gaussian
-
-# nodes over a pixel (Gauss-Legendre, 3 x 3) in two directions, which cancel the pixel's fourfold symmetry
-NODES = np.array([-np.sqrt(0.15), 0.0, np.sqrt(0.15)])
-WEIGHTS = np.outer([5, 8, 5], [5, 8, 5]).ravel() / 324.0
-DIRECTIONS = np.radians([11.25, 33.75])
 
 
 @dataclass(frozen=True)
@@ -180,72 +176,18 @@ def fit_psf(frame: Frame, stars: Table, *, fwhm: Pixels) -> PSF:
 
 def fit_profile(profile: RadialProfile, start: float) -> PSF:
     """Fit a Moffat profile to rings; `start` is the first guess of the FWHM."""
-    if len(profile.r) < 6:
+    top = profile.value.max(initial=0.0)
+    if len(profile.r) < 6 or not top > 0.0:
         return PSF("moffat", nan, n=0)
-    err = np.hypot(profile.err, 0.002 * profile.value.max())
-    best, covariance, chi2 = _levenberg_marquardt(
-        profile, err, np.array([profile.value.max(), start, 0.33, 0.0])
-    )
+    err = np.hypot(profile.err, 0.002 * top)
+    best, variance, chi2 = fit_moffat(profile.r, profile.value, err, start)
     spread = max(1.0, chi2 / (len(err) - 4))
     gaussian = best[2] <= GAUSSIAN
     return PSF(
         "gaussian" if gaussian else "moffat",
         float(best[1]),
-        float(np.sqrt(covariance[1, 1] * spread)),
+        sqrt(max(variance, 0.0) * spread),
         nan if gaussian else float(1.0 / best[2]),
         profile.elongation,
         profile.n,
     )
-
-
-def moffat_in_pixels(r: Values, height: float, fwhm: float, inverse_beta: float) -> Values:
-    """Moffat profile averaged over the pixels at distance `r` from its centre."""
-    alpha2 = (fwhm / 2) ** 2 / (2**inverse_beta - 1)
-    u, v = (grid.ravel() for grid in np.meshgrid(NODES, NODES))
-    total = np.zeros(len(r))
-    for turn in DIRECTIONS:
-        x, y = r[:, None] * np.cos(turn) + u, r[:, None] * np.sin(turn) + v
-        total += (1 + (x * x + y * y) / alpha2) ** (-1 / inverse_beta) @ WEIGHTS
-    values: Values = height * total / len(DIRECTIONS)
-    return values
-
-
-def _levenberg_marquardt(profile: RadialProfile, err: Values, p: Values) -> tuple[Values, Values, float]:
-    """Best height, FWHM, 1 / beta and constant, their covariance, and chi squared."""
-    low = np.array([0.1 * p[0], 0.2 * p[1], 0.004, -p[0]])
-    high = np.array([10 * p[0], 5 * p[1], 0.9, p[0]])
-    steps = np.array([1e-4 * p[0], 1e-4 * p[1], 1e-4, 1e-4])
-
-    def residual(q: Values) -> Values:
-        wrong: Values = (profile.value - moffat_in_pixels(profile.r, q[0], q[1], q[2]) - q[3]) / err
-        return wrong
-
-    damping, now = 1e-3, residual(p)
-    slope = np.zeros((4, len(now)))
-    for _ in range(40):
-        for k in range(4):
-            trial = p.copy()
-            trial[k] += steps[k]
-            slope[k] = (now - residual(trial)) / steps[k]
-        pull = slope @ now
-        # a parameter that leans on its limit stays there
-        free = ~((p <= low) & (pull < 0) | (p >= high) & (pull > 0))
-        curvature = slope[free] @ slope[free].T
-        then = np.full(1, np.inf)
-        while damping < 1e6:
-            trial = p.copy()
-            trial[free] += np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), pull[free])
-            trial = np.clip(trial, low, high)
-            then = residual(trial)
-            if then @ then <= now @ now:
-                break
-            damping *= 10
-        if not then @ then <= now @ now:
-            break
-        done = now @ now - then @ then < 1e-3
-        p, now, damping = trial, then, damping / 10
-        if done:
-            break
-    covariance = np.zeros((4, 4))
-    covariance[np.ix_(free, free)] = np.linalg.pinv(curvature)
-    return p, covariance, float(now @ now)

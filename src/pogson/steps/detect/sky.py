@@ -7,13 +7,12 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from pogson.core.errors import SettingError
 from pogson.core.flags import UNUSABLE
 from pogson.core.frame import Frame, Image
 from pogson.core.units import Pixels
-from pogson.kernels.background import box_statistics, expand_mesh, hide_discs, mesh_values
+from pogson.kernels.background import box_statistics, expand_mesh, hide_discs, mesh_values, smooth_mesh
 
 KAPPA = 3.0
 LEAST = 0.15  # share of usable pixels that a box must have
@@ -109,7 +108,7 @@ def estimate_sky(frame: Frame, *, box: Pixels = 64) -> Sky:
     level, noise, *counted = box_statistics(
         frame.data, frame.mask, UNUSABLE, int(rows), int(columns), KAPPA, LEAST
     )
-    return Sky(_smooth(_fill(level)), _smooth(_fill(noise)), frame.shape, (counted[0], counted[1]))
+    return Sky(smooth_mesh(_fill(level)), smooth_mesh(_fill(noise)), frame.shape, (counted[0], counted[1]))
 
 
 def hide_stars(
@@ -121,7 +120,7 @@ def hide_stars(
     level, noise = hide_discs(
         frame.data, frame.mask, UNUSABLE, KAPPA, LEAST, x, y, radius, scale, counts.copy()
     )
-    return Sky(_smooth(_fill(level)), _smooth(_fill(noise)), frame.shape)
+    return Sky(smooth_mesh(_fill(level)), smooth_mesh(_fill(noise)), frame.shape)
 
 
 def _fill(mesh: Image) -> Image:
@@ -137,14 +136,3 @@ def _fill(mesh: Image) -> Image:
         mesh[empty] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
         empty = np.isnan(mesh)
     return mesh
-
-
-def _smooth(mesh: Image) -> Image:
-    """Median of 3 x 3 boxes; the mesh goes on beyond its rim as steeply as before it."""
-    for axis, n in enumerate(mesh.shape):
-        rim = [(1, 1) if k == axis else (0, 0) for k in (0, 1)]
-        mesh = (
-            np.pad(mesh, rim, mode="reflect", reflect_type="odd") if n > 1 else np.pad(mesh, rim, mode="edge")
-        )
-    smoothed: Image = median_filter(mesh, 3)[1:-1, 1:-1]
-    return np.ascontiguousarray(smoothed)
