@@ -1,10 +1,13 @@
 """Every picture: labels with units, bright stars up, nothing breaks on a poor night."""
 
+from io import BytesIO
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 from astropy.table import Table
 from matplotlib.axes import Axes
+from PIL import Image
 
 from pogson.core.columns import FRAMES, PHOTOMETRY, ZEROPOINTS
 from pogson.core.frame import Frame
@@ -16,7 +19,7 @@ from pogson.plots.image import COMPASS, plot_image, plot_master
 from pogson.plots.night import plot_frames
 from pogson.plots.products import PICTURES, figure_frames
 from pogson.plots.profile import plot_growth, plot_profile
-from pogson.plots.style import band_style, bands_in_order, new_figure, numbers, to_png
+from pogson.plots.style import DPI, band_style, bands_in_order, new_figure, numbers, plot_errors, to_png
 from pogson.plots.truth import plot_pulls, plot_recovery
 from pogson.plots.zeropoint import plot_zero_point
 from pogson.steps.inspect.repeats import compare_repeats
@@ -81,10 +84,10 @@ def test_bright_stars_are_at_the_top_of_a_diagram(night, stars):
 
 def test_a_diagram_shows_median_errors_at_its_side(night):
     ax = plot_diagram(night.stars, axes(), color="g-r", mag="g")
-    bars = [bar for bar in ax.containers if bar.has_xerr]
+    bars = ax.containers[0].lines[2][0].get_segments()
     assert len(bars) >= 6
     left = min(x for x in night.stars["mag_g"] - night.stars["mag_r"])
-    assert all(bar.lines[0].get_xdata()[0] < left for bar in bars)
+    assert all(bar[:, 0].mean() < left for bar in bars)
 
 
 def test_a_diagram_counts_the_stars_that_have_both_bands(night):
@@ -162,6 +165,67 @@ def test_nan_everywhere_is_drawn_as_nothing(night):
         PICTURES["masters.png"]([]),
     ]
     assert all(to_png(figure) for figure in figures)
+
+
+def whole(night):
+    """Every picture of a run, with a full night."""
+    return {
+        "cmd_{color}_{mag}.png": lambda f: f(night.stars, color="g-r", mag="g"),
+        "magnitudes.png": lambda f: f(night.stars, limits={"g": 20.6}),
+        "zeropoint_{band}.png": lambda f: f(night.residuals, band="g", color="g-r", scatter=0.02),
+        "frames.png": lambda f: f(night.frames, zero_points=night.zero_points),
+        "detection_{band}.png": lambda f: f(night.frame, stars=night.stars),
+        "profile.png": lambda f: f(*night.profile, psf=night.psf, aperture=5.0, annulus=(12, 20)),
+        "growth.png": lambda f: f(*night.growth[:2], err=night.growth[2], aperture=5.0),
+        "budget_{band}.png": lambda f: f(night.photometry, repeats=compare_repeats(night.photometry)),
+        "noise.png": lambda f: f(compare_repeats(night.photometry)),
+        "masters.png": lambda f: f(night.masters),
+        "camera.png": lambda f: f(*night.transfer, gain=1.31, read_noise=7.8),
+        "truth.png": lambda f: f(night.truth),
+    }
+
+
+@pytest.mark.parametrize("name", [*whole(None)])
+def test_no_word_is_cut_off(night, name):
+    figure = whole(night)[name](PICTURES[name])
+    to_png(figure)
+    words = figure.get_tightbbox()
+    assert min(words.x0, words.y0) >= 0.0
+    assert words.x1 <= figure.get_figwidth()
+    assert words.y1 <= figure.get_figheight()
+
+
+def test_the_empty_border_is_cut_off():
+    figure = new_figure(room=(3.0, 3.0, 2.0, 2.0))
+    figure.axes[0].set_axis_off()
+    figure.axes[0].plot([0, 1], [0, 1], linewidth=10)
+    wide, high = Image.open(BytesIO(to_png(figure))).size
+    assert wide < 1.2 * DPI
+    assert high < 1.2 * DPI
+
+
+def test_a_flat_keeps_all_its_greys(night):
+    figure = PICTURES["masters.png"](night.masters[2:])
+    shown = np.asarray(Image.open(BytesIO(to_png(figure))).convert("L"))
+    assert len(np.unique(shown)) > 64
+
+
+def test_error_bars_are_as_long_as_the_errors_where_they_are_known():
+    ax = axes()
+    x, y, err = np.arange(4.0), np.array([1.0, 2.0, np.nan, 4.0]), np.array([0.5, np.nan, 0.5, 0.25])
+    plot_errors(ax, x, y, err, "s", elinewidth=2.0, label="measured")
+    bars, points = ax.lines
+    assert np.array_equal(bars.get_xdata(), [0, 0, 0, 3, 3, 3])
+    assert np.array_equal(bars.get_ydata(), [0.5, 1.5, np.nan, 3.75, 4.25, np.nan], equal_nan=True)
+    assert np.array_equal(points.get_xydata(), np.column_stack([x, y]), equal_nan=True)
+    assert ax.get_legend_handles_labels()[1] == ["measured"]
+
+
+def test_without_a_catalogue_instrumental_magnitudes_are_counted(night):
+    stars = night.stars.copy()
+    stars["inst_g"], stars["mag_g"], stars["mag_g_scatter"] = stars["mag_g"] - 25.0, np.nan, 0.1
+    labels = plot_magnitudes(stars, axes()).get_legend_handles_labels()[1]
+    assert labels == ["g, instrumental", "r"]
 
 
 def test_masked_values_are_nan(night):

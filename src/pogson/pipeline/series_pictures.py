@@ -18,6 +18,8 @@ from pogson.plots.variability import plot_noise
 
 SECTION = "Light curves"
 
+LEGEND_ABOVE = (1.1, 0.4, 0.7, 0.9)  # inches around the axes
+
 #: variables of each band that are drawn
 FIRST = 4
 
@@ -39,7 +41,7 @@ def draw_series(
             yield f"lightcurve_{star}{tag}.png", _light_curve(one, row, f"Rank {row['rank']}", caption)
             if np.isfinite(row["period"]):
                 yield f"folded_{star}{tag}.png", _folded(one, row)
-        figure = new_figure(8.0, 5.0)
+        figure = new_figure(8.6, 5.9, room=LEGEND_ABOVE)
         plot_noise(table, figure.axes[0])
         caption = "Scatter of each star and what its errors lead to expect; variables stand above the others."
         picture = Picture(SECTION, f"Noise and magnitude, band {one.band}", caption, to_png(figure))
@@ -52,7 +54,7 @@ def _target(series: Series, study: Study) -> Picture:
     title = f"Target: {name}, band {series.band}"
     event = study.event
     if event.kind == "none":
-        figure = new_figure(8.6, 4.6)
+        figure = new_figure(9.2, 5.5, room=LEGEND_ABOVE)
         curve, raw = study.curve, None
         if "detrended_mag" in curve.colnames:
             curve, raw = curve.copy(), curve
@@ -60,7 +62,9 @@ def _target(series: Series, study: Study) -> Picture:
         plot_light_curve(curve, figure.axes[0], label=name, raw=raw)
         caption = "The target above, the check star below: what both show is not the target's."
         return Picture(SECTION, title, " ".join([caption, *study.lines]), to_png(figure))
-    figure = new_figure(8.6, 6.6, nrows=2, sharex=True, height_ratios=(3.2, 1.0))
+    figure = new_figure(
+        9.4, 7.0, nrows=2, room=(1.1, 1.4, 0.7, 0.4), gap=(0.0, 0.15), sharex=True, height_ratios=(3.2, 1.0)
+    )
     mid, duration = np.nan, np.nan
     if event.transit is not None:
         mid, duration = event.transit.transit.time, event.transit.transit.duration
@@ -72,7 +76,7 @@ def _target(series: Series, study: Study) -> Picture:
 
 def _light_curve(series: Series, row: Row, title: str, caption: str) -> Picture:
     star = int(row["star"])
-    figure = new_figure(8.6, 4.6)
+    figure = new_figure(9.2, 5.5, room=LEGEND_ABOVE)
     plot_light_curve(curve_of(series, star), figure.axes[0], label=f"star {star}")
     return Picture(SECTION, f"{title}: star {star}, band {series.band}", caption, to_png(figure))
 
@@ -80,7 +84,7 @@ def _light_curve(series: Series, row: Row, title: str, caption: str) -> Picture:
 def _folded(series: Series, row: Row) -> Picture:
     star = int(row["star"])
     best = series.periods[star]
-    figure = new_figure(7.0, 4.2)
+    figure = new_figure(7.6, 4.7)
     plot_folded(curve_of(series, star), figure.axes[0], period=best.period, epoch=best.epoch)
     likely = [f"{a['period']:.5g} d ({a['kind']})" for a in best.aliases if a["likely"]]
     caption = (

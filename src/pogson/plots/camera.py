@@ -73,6 +73,7 @@ def plot_transfer(
         )
     if np.isfinite(saturation):
         ax.axvline(saturation, color=RED, linewidth=1, label="saturation")
+    ax.margins(y=0.12)  # for the legend
     add_legend(ax, loc="upper left")
     return ax
 

@@ -77,8 +77,8 @@ def plot_diagram(stars: Table, ax: Axes, *, color: str, mag: str, label: str = "
     ]
     widest = max((pair[0] for pair in pairs if np.isfinite(pair[0])), default=0.0)
     room = float(np.clip(2.6 * widest, 0.12 * (right - left), 0.5 * (right - left)))
-    for m, (dx, dy) in zip(middle, pairs, strict=True):
-        ax.errorbar(left - room / 2, m, xerr=dx, yerr=dy, color=RED, linewidth=1.2, capsize=0)
+    side, (dx, dy) = np.full(len(middle), left - room / 2), np.transpose(pairs)
+    ax.errorbar(side, middle, xerr=dx, yerr=dy, fmt="none", ecolor=RED, elinewidth=1.2, capsize=0)
     ax.set_xlim(left - room, right)
     ax.set_ylim(high, low)
     ax.text(0.02, 0.01, "typical errors", transform=ax.transAxes, color=RED, fontsize=8.5, va="bottom")
@@ -110,7 +110,7 @@ def plot_magnitudes(stars: Table, ax: Axes, *, limits: Mapping[str, float] | Non
     Parameters
     ----------
     stars : Table
-        With mag_<band> columns.
+        With mag_<band> and mag_<band>_err; inst_<band> is drawn where no star of the band has a magnitude.
     ax : Axes
         Drawn on, and returned.
     limits : mapping of band to magnitude, optional
@@ -118,18 +118,20 @@ def plot_magnitudes(stars: Table, ax: Axes, *, limits: Mapping[str, float] | Non
     """
     ax.set_xlabel("magnitude [mag]")
     ax.set_ylabel("stars per 0.5 mag")
-    bands = bands_in_order([n[4:] for n in stars.colnames if n.startswith("mag_") and not n.endswith("_err")])
+    bands = bands_in_order([n[4:-4] for n in stars.colnames if n.startswith("mag_") and n.endswith("_err")])
     drawn = False
     for i, band in enumerate(bands):
-        values = numbers(stars, f"mag_{band}")
+        kinds = (
+            (numbers(stars, f"mag_{band}"), band),
+            (numbers(stars, f"inst_{band}"), f"{band}, instrumental"),
+        )
+        values, label = next((pair for pair in kinds if np.isfinite(pair[0]).any()), kinds[0])
         values = values[np.isfinite(values)]
         if values.size == 0:
             continue
         drawn = True
         ink, _ = band_style(band, i)
-        ax.hist(
-            values, bins=steps_of(values, 0.5).tolist(), histtype="step", color=ink, linewidth=1.5, label=band
-        )
+        ax.stairs(*np.histogram(values, steps_of(values, 0.5)), color=ink, linewidth=1.5, label=label)
         limit = (limits or {}).get(band, np.nan)
         if np.isfinite(limit):
             ax.axvline(limit, color=ink, linestyle="--", linewidth=1)

@@ -49,7 +49,7 @@ def figure_finder(
     """
     ny, nx = frame.shape
     panels = 2 if survey is None else 3
-    figure = new_figure(panels * _WIDE, _WIDE * 0.88 * min(ny / nx, 1.6) + 1.8, ncols=panels)
+    figure = new_figure(panels * _WIDE, _WIDE * 0.88 * min(ny / nx, 1.6) + 1.8, ncols=panels, room=None)
     axes = figure.axes[:panels]
     stars = _stars_in(frame.shape, wcs, catalog)
     named = _apart(stars, frame.shape)

@@ -65,7 +65,9 @@ def plot_image(
 def plot_master(master: Master, ax: Axes) -> Axes:
     """Thumbnail of a master bias, dark or flat, with its median and noise."""
     parts = [master.kind, master.band, f"{master.exptime:g} s" if master.kind == "dark" else ""]
-    ax.set_title(" ".join(part for part in parts if part) + f", {master.n} frames", fontsize=10, loc="left")
+    ax.set_title(
+        " ".join(part for part in parts if part) + f", {master.n} frames", fontsize=10, loc="left", y=1.0
+    )
     bar = _show(master.data, ax, "zscale")
     if bar is None:
         return say_empty(ax, "no usable pixel")

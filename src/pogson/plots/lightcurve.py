@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -24,6 +23,7 @@ from pogson.plots.style import (
     binned,
     invert,
     numbers,
+    plot_errors,
     say_empty,
 )
 
@@ -94,8 +94,8 @@ def plot_folded(curve: Table, ax: Axes, *, period: float, epoch: float) -> Axes:
     phase = ((time[good] - epoch) / period + 0.5) % 1.0 - 0.5
     value, error = mag[good] - np.median(mag[good]), err[good]
     for turn in (0.0, 1.0):
-        ax.errorbar(
-            phase + turn, value, error, fmt="o", color=BLUE, alpha=0.35, markersize=3, linewidth=0.7,
+        plot_errors(
+            ax, phase + turn, value, error, "o", color=BLUE, alpha=0.35, markersize=3,
             label="measurements" if turn == 0.0 else None,
         )  # fmt: skip
     edges = np.linspace(-0.5, 0.5, BINS + 1)
@@ -127,7 +127,7 @@ def plot_event(
         What was found, in words.
     """
     top, bottom = axes
-    top.set_title(title)
+    top.set_title(title, y=1.0)
     top.set_ylabel("relative flux")
     bottom.set_ylabel("residual [%]")
     flux, err = numbers(curve, "flux"), numbers(curve, "flux_err")
@@ -176,9 +176,7 @@ def plot_event(
 
 def _event_row(ax: Axes, hours: Numbers, flux: Numbers, err: Numbers, ink: str, shift: float) -> None:
     """Points with pale error bars, and their means over a twenty-fifth of the night."""
-    ax.errorbar(
-        hours, flux + shift, err, fmt="o", color=ink, markersize=3, alpha=0.45, elinewidth=0.7, zorder=2
-    )
+    plot_errors(ax, hours, flux + shift, err, "o", color=ink, markersize=3, alpha=0.45, zorder=2)
     known = hours[np.isfinite(hours)]
     x, y = binned(hours, flux + shift, np.linspace(known.min(), known.max() + 1e-6, 26))
     ax.plot(x, y, "o", color=_dark(ink), markersize=5, markeredgecolor="white", markeredgewidth=0.7, zorder=4)
@@ -207,13 +205,12 @@ def _dark(ink: str) -> str:
 def _points(
     ax: Axes, x: Numbers, y: Numbers, err: Numbers, ink: str, label: str, spoiled: np.ndarray
 ) -> None:
-    style: Any = {"color": ink, "markersize": 3.5, "linewidth": 0.8, "elinewidth": 0.7}
     clean = ~spoiled
-    ax.errorbar(x[clean], y[clean], err[clean], fmt="o", label=label or None, **style)
+    plot_errors(ax, x[clean], y[clean], err[clean], "o", color=ink, markersize=3.5, label=label or None)
     if spoiled.any():
-        ax.errorbar(
-            x[spoiled], y[spoiled], err[spoiled], fmt="o", markerfacecolor="white", alpha=0.8,
-            label=f"{label}, flagged", **style,
+        plot_errors(
+            ax, x[spoiled], y[spoiled], err[spoiled], "o", color=ink, markersize=3.5, markerfacecolor="white",
+            alpha=0.8, label=f"{label}, flagged",
         )  # fmt: skip
 
 

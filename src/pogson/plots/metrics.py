@@ -9,8 +9,8 @@ import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
 
-from pogson.plots.night import frame_clock, reason_styles, rejection_codes, set_span
-from pogson.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, PALE, Numbers, add_legend, numbers, say_empty
+from pogson.plots.night import frame_clock, mark_times, reason_styles, rejection_codes, set_span
+from pogson.plots.style import BLUE, FAINT, GREEN, INK, ORANGE, Numbers, add_legend, numbers, say_empty
 
 #: a turn by more than this between two frames is a meridian flip
 FLIP = 90.0
@@ -31,6 +31,7 @@ def plot_shifts(frames: Table, axes: Sequence[Axes]) -> Sequence[Axes]:
     whole, rest, angle = axes
     for ax, title in zip(axes, ("shift [px]", "without the drift [px]", "rotation [deg]"), strict=True):
         ax.set_ylabel(title)
+        ax.yaxis.set_label_coords(-0.08, 0.5)
         ax.tick_params(labelbottom=ax is angle)
         set_span(ax, hours)
     angle.set_xlabel(label)
@@ -77,8 +78,7 @@ def _mark_rejected(frames: Table, axes: Sequence[Axes], hours: Numbers) -> None:
             transform=above, clip_on=False, label=f"rejected: {code}",
         )  # fmt: skip
         for ax in axes:
-            for hour in hours[mine]:
-                ax.axvline(hour, color=PALE, linewidth=2.5, zorder=0)
+            mark_times(ax, hours[mine])
 
 
 def plot_transparency_map(values: Numbers, ax: Axes, *, title: str = "") -> Axes:
@@ -93,7 +93,7 @@ def plot_transparency_map(values: Numbers, ax: Axes, *, title: str = "") -> Axes
     title : str
         Name of the frame.
     """
-    ax.set_title(title)
+    ax.set_title(title, y=1.0)
     if not np.isfinite(values).any():
         return say_empty(ax, "too few stars")
     ax.imshow(

@@ -22,6 +22,7 @@ from pogson.plots.style import (
     band_style,
     bands_in_order,
     numbers,
+    plot_errors,
     say_empty,
     words,
 )  # fmt: skip
@@ -70,7 +71,7 @@ def plot_frames(frames: Table, axes: Sequence[Axes], *, zero_points: Table | Non
     hours, label = frame_clock(lights)
     unit = "ADU" if "adu" in words(lights, "unit") else "e⁻"
     for ax, (_, title) in zip(axes, PANELS, strict=True):
-        ax.set_title(title.format(unit=unit), fontsize=9.5)
+        ax.set_title(title.format(unit=unit), fontsize=9.5, y=1.0)
     for ax in axes[-COLUMNS:]:
         ax.set_xlabel(label)
     if len(lights) == 0:
@@ -84,9 +85,7 @@ def plot_frames(frames: Table, axes: Sequence[Axes], *, zero_points: Table | Non
         for i, band in enumerate(bands_in_order(bands)):
             mine = np.array([b == band for b in bands]) & np.isfinite(values)
             ink, marker = band_style(band, i)
-            ax.errorbar(
-                hours[mine], values[mine], errors[mine], fmt=marker, color=ink, markersize=2.8, linewidth=0.8
-            )  # fmt: skip
+            plot_errors(ax, hours[mine], values[mine], errors[mine], marker, color=ink, markersize=2.8)
             if name == "fwhm" and mine.sum() >= TREND:
                 ax.plot(hours[mine], numbers(lights, "fwhm_trend")[mine], color=INK, linewidth=1.0)
         for code, (ink, marker) in reason_styles(codes).items():
@@ -160,6 +159,11 @@ def set_span(ax: Axes, hours: Numbers) -> None:
         ax.set_xlim(known.min() - margin, known.max() + margin)
 
 
+def mark_times(ax: Axes, hours: Numbers) -> None:
+    """A pale line at each time, behind all else."""
+    ax.vlines(hours, 0.0, 1.0, color=PALE, linewidth=2.5, zorder=0, transform=ax.get_xaxis_transform())
+
+
 def _values(lights: Table, name: str, zero_points: Table | None) -> tuple[Numbers, Numbers]:
     if name != "zero_point":
         scale = 100.0 if name in SHARES else 1.0
@@ -176,10 +180,11 @@ def _values(lights: Table, name: str, zero_points: Table | None) -> tuple[Number
 def _tidy(axes: Sequence[Axes], hours: Numbers, rejected: np.ndarray) -> None:
     """One time axis for all panels; a pale line where a frame was rejected."""
     for ax in axes:
-        for hour in hours[rejected & np.isfinite(hours)]:
-            ax.axvline(hour, color=PALE, linewidth=2.5, zorder=0)
+        mark_times(ax, hours[rejected & np.isfinite(hours)])
         set_span(ax, hours)
         ax.margins(y=0.15)
         ax.tick_params(labelbottom=ax in axes[-COLUMNS:], labelsize=8.5)
-        if ax.get_yticks().size and ax.get_yscale() == "linear" and ax.has_data():
+        ax.locator_params(axis="x", nbins=5)
+        if ax.has_data():
+            ax.locator_params(axis="y", nbins=4)
             ax.ticklabel_format(axis="y", scilimits=(-3, 5))

@@ -25,14 +25,14 @@ from pogson.plots.zeropoint import plot_zero_point
 
 def figure_diagram(stars: Table, *, color: str, mag: str) -> Figure:
     """cmd_<color>_<mag>.png: see `plot_diagram`."""
-    figure = new_figure(6.0, 7.0)
+    figure = new_figure(6.6, 7.4)
     plot_diagram(stars, figure.axes[0], color=color, mag=mag)
     return figure
 
 
 def figure_magnitudes(stars: Table, *, limits: Mapping[str, float] | None = None) -> Figure:
     """magnitudes.png: see `plot_magnitudes`."""
-    figure = new_figure(7.0, 4.0)
+    figure = new_figure(7.6, 4.5)
     plot_magnitudes(stars, figure.axes[0], limits=limits)
     return figure
 
@@ -41,7 +41,7 @@ def figure_zero_point(
     residuals: Table, *, band: str = "", color: str = "", scatter: float = np.nan
 ) -> Figure:
     """zeropoint_<band>.png: see `plot_zero_point`."""
-    figure = new_figure(9.0, 6.0, 2, 2, sharey=True)
+    figure = new_figure(9.6, 7.0, 2, 2, room=(1.1, 0.4, 1.7, 0.4), gap=(0.2, 0.6), sharey=True)
     plot_zero_point(residuals, figure.axes, scatter=scatter, color=color)
     if band:
         figure.axes[0].set_title(f"band {band}", loc="left")
@@ -50,19 +50,17 @@ def figure_zero_point(
 
 def figure_frames(frames: Table, *, zero_points: Table | None = None) -> Figure:
     """frames.png: see `plot_frames`."""
-    figure = new_figure(11.0, 9.5, len(PANELS) // COLUMNS, COLUMNS)
+    rows = len(PANELS) // COLUMNS
+    figure = new_figure(11.4, 9.7, rows, COLUMNS, room=(0.9, 0.3, 0.6, 0.7), gap=(0.65, 0.35))
     plot_frames(frames, figure.axes, zero_points=zero_points)
     add_key(figure, frames)
-    figure.set_layout_engine(None)  # fifteen panels take long to be fitted; their room is known
-    figure.subplots_adjust(left=0.06, right=0.99, top=0.935, bottom=0.05, hspace=0.25, wspace=0.2)
     return figure
 
 
 def figure_shifts(frames: Table) -> Figure:
     """shifts.png: see `plot_shifts`."""
-    figure = new_figure(9.0, 6.5, 3, 1)
+    figure = new_figure(10.8, 6.9, 3, 1, room=(1.1, 2.8, 0.7, 0.4), gap=(0.0, 0.1))
     plot_shifts(frames, figure.axes)
-    figure.align_ylabels()
     return figure
 
 
@@ -73,7 +71,7 @@ def figure_covered(maps: Mapping[str, Sequence[Sequence[float]]], *, most: int =
     shown = [name for name in arrays if name in chosen]
     columns = min(3, max(1, len(shown)))
     rows = max(1, -(-len(shown) // columns))
-    figure = new_figure(3.6 * columns, 2.7 * rows, rows, columns)
+    figure = new_figure(3.6 * columns, 2.7 * rows, rows, columns, room=(0.4, 0.4, 0.1, 0.4), gap=(0.1, 0.35))
     for ax, name in zip(figure.axes, shown, strict=False):
         plot_transparency_map(arrays[name], ax, title=name.replace("\\", "/").rpartition("/")[2])
     for ax in figure.axes[len(shown) :]:
@@ -84,28 +82,29 @@ def figure_covered(maps: Mapping[str, Sequence[Sequence[float]]], *, most: int =
 def figure_detection(frame: Frame, *, stars: Table | None = None, radius: float = 8.0) -> Figure:
     """detection_<band>.png: see `plot_image`."""
     ny, nx = frame.shape
-    figure = new_figure(8.6, float(np.clip(6.5 * ny / max(nx, 1), 2.0, 11.0)) + 0.95)
+    high = float(np.clip(6.5 * ny / max(nx, 1), 2.0, 11.0))
+    figure = new_figure(9.4, high + 1.5, room=(1.1, 1.4, 1.1, 0.4))
     plot_image(frame, figure.axes[0], stars=stars, radius=radius)
     return figure
 
 
 def figure_profile(radius: ArrayLike, value: ArrayLike, **marks: Any) -> Figure:
     """profile.png: see `plot_profile`."""
-    figure = new_figure(7.0, 4.3)
+    figure = new_figure(7.6, 4.8)
     plot_profile(radius, value, figure.axes[0], **marks)
     return figure
 
 
 def figure_growth(radius: ArrayLike, enclosed: ArrayLike, **marks: Any) -> Figure:
     """growth.png: see `plot_growth`."""
-    figure = new_figure(7.0, 4.3)
+    figure = new_figure(7.6, 4.8)
     plot_growth(radius, enclosed, figure.axes[0], **marks)
     return figure
 
 
 def figure_budget(photometry: Table, *, band: str = "", repeats: Table | None = None) -> Figure:
     """budget_<band>.png: see `plot_budget`."""
-    figure = new_figure(8.6, 4.8)
+    figure = new_figure(9.4, 5.2, room=(1.1, 2.6, 0.7, 0.4))
     plot_budget(photometry, figure.axes[0], repeats=repeats)
     if band:
         figure.axes[0].set_xlabel(f"{band} magnitude [mag]")
@@ -114,7 +113,7 @@ def figure_budget(photometry: Table, *, band: str = "", repeats: Table | None = 
 
 def figure_noise(repeats: Table) -> Figure:
     """noise.png: see `plot_repeats`."""
-    figure = new_figure(10.0, 4.6)
+    figure = new_figure(11.0, 5.0, room=(1.1, 3.7, 0.7, 0.4))
     plot_repeats(repeats, figure.axes[0])
     return figure
 
@@ -124,7 +123,10 @@ def figure_masters(masters: Sequence[Master]) -> Figure:
     columns = min(3, max(1, len(masters)))
     rows = max(1, -(-len(masters) // columns))
     ny, nx = max((m.data.shape for m in masters), default=(3, 4))
-    figure = new_figure(3.7 * columns, (2.5 * ny / max(nx, 1) + 0.8) * rows, rows, columns)
+    high = (2.3 * ny / max(nx, 1) + 0.9) * rows
+    figure = new_figure(
+        3.75 * columns + 0.8, high + 0.2, rows, columns, room=(1.0, 1.2, 0.7, 0.4), gap=(1.4, 0.9)
+    )
     for ax, master in zip(figure.axes, masters, strict=False):
         plot_master(master, ax)
     if not masters:
@@ -136,7 +138,7 @@ def figure_masters(masters: Sequence[Master]) -> Figure:
 
 def figure_camera(mean: ArrayLike, variance: ArrayLike, **values: Any) -> Figure:
     """camera.png: see `plot_transfer`."""
-    figure = new_figure(6.6, 4.8)
+    figure = new_figure(7.2, 5.3)
     plot_transfer(mean, variance, figure.axes[0], **values)
     return figure
 
@@ -144,7 +146,7 @@ def figure_camera(mean: ArrayLike, variance: ArrayLike, **values: Any) -> Figure
 def figure_truth(recovered: Mapping[str, tuple[Numbers, Numbers, Numbers]]) -> Figure:
     """truth.png: per band (true, measured, error) magnitudes, and the pulls of all bands together."""
     bands = bands_in_order(list(recovered))
-    figure = new_figure(9.0, 2.5 * (len(bands) + 1) + 0.8, len(bands) + 1, 1)
+    figure = new_figure(9.0, 2.5 * (len(bands) + 1) + 0.8, len(bands) + 1, 1, room=None)
     pulls = {}
     for ax, band in zip(figure.axes, bands, strict=False):
         true, measured, err = (np.asarray(v, float) for v in recovered[band])

@@ -21,7 +21,7 @@ def figure_pulls(pulls: Mapping[str, Numbers], curves: Mapping[str, Numbers]) ->
     curves : mapping of name to (k, 5)
         Signal-to-noise ratio, width, its error, mean, its error.
     """
-    figure = new_figure(13.0, 4.2, 1, 3)
+    figure = new_figure(13.0, 4.2, 1, 3, room=None)
     plot_histograms(pulls, figure.axes[0])
     plot_curves(curves, figure.axes[1], 1, wanted=1.0, allowed=0.05, label="width of the pulls [sigma]")
     plot_curves(curves, figure.axes[2], 3, wanted=0.0, allowed=0.1, label="mean of the pulls [sigma]")

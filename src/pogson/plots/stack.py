@@ -27,7 +27,7 @@ def figure_stack(single: Pixels, stack: Pixels) -> Figure:
         In the same grid and flux scale, sky taken off.
     """
     low, high = limits(stack, single)
-    figure = new_figure(9.0, 9.0, 2, 2)
+    figure = new_figure(9.0, 9.0, 2, 2, room=None)
     corner = _detail(stack)
     for column, (name, data) in enumerate((("one frame", single), ("stack", stack))):
         for row, part in enumerate((shrink(data), data[corner])):

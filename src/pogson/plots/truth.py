@@ -8,7 +8,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from pogson.plots.style import INK, Numbers, add_legend, band_style, bands_in_order, say_empty, span, steps_of
+from pogson.plots.style import (
+    INK,
+    Numbers,
+    add_legend,
+    band_style,
+    bands_in_order,
+    plot_errors,
+    say_empty,
+    span,
+    steps_of,
+)
 
 
 def plot_recovery(true: ArrayLike, measured: ArrayLike, err: ArrayLike, ax: Axes, *, band: str = "") -> Axes:
@@ -31,7 +41,9 @@ def plot_recovery(true: ArrayLike, measured: ArrayLike, err: ArrayLike, ax: Axes
         return say_empty(ax)
     t, d, e = t[good], m[good] - t[good], e[good]
     ink, _ = band_style(band)
-    ax.errorbar(t, d, e, fmt="o", color=ink, markersize=2.5, linewidth=0.6, alpha=0.35, markeredgewidth=0)
+    plot_errors(
+        ax, t, d, e, "o", color=ink, markersize=2.5, elinewidth=0.6, alpha=0.35, markeredgewidth=0
+    )  # fmt: skip
     edges = steps_of(t, 1.0)
     which = np.digitize(t, edges) - 1
     weight = np.bincount(which, 1 / e**2)

@@ -103,9 +103,10 @@ def _running_median(ax: Axes, x: Numbers, y: Numbers) -> None:
 
 
 def _one_legend(axes: Sequence[Axes]) -> None:
-    """One legend for all panels, below them."""
+    """One legend for all panels, below the middle of the lower two."""
     for ax in axes:
         handles, labels = ax.get_legend_handles_labels()
         if handles:
-            ax.figure.legend(handles, labels, loc="outside lower center", ncol=3, fontsize=9, frameon=False)
+            below = {"loc": "upper center", "bbox_to_anchor": (1.04, -0.2)}
+            axes[2].legend(handles, labels, ncol=3, fontsize=9, frameon=False, **below)
             return
