@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pogson.kernels.peaks import find_peaks, measure_peaks, nearest_of, neighbours
+from pogson.kernels.background import mesh_values
+from pogson.kernels.peaks import find_peaks, measure_peaks, nearest_of, neighbours, peaks_over
 from pogson.kernels.saturated import saturated_groups
 
 
@@ -72,20 +73,44 @@ def test_a_thousand_peaks_do_not_overflow_the_first_buffer():
     assert len(filtered_peaks(image, 0.1, 1.5, gaussian(2, 1.0))[0]) == 33 * 33
 
 
-def test_sums_about_a_peak_are_those_of_the_slow_twin():
+def slow_summit(middle, before, after):
+    """Of the parabola through three points: how far from the middle one, and how much higher."""
+    if middle <= 0 or middle < max(before, after):
+        return 0.0, 0.0
+    a, b, _ = np.polyfit([-1, 0, 1], [before, middle, after], 2)
+    return (-b / (2 * a), -b * b / (4 * a)) if a < 0 else (0.0, 0.0)
+
+
+def test_what_is_about_a_peak_is_that_of_the_slow_twin():
     rng = np.random.default_rng(1)
     data = rng.normal(100, 10, (30, 30)).astype(np.float32)
     mask = (rng.uniform(size=data.shape) < 0.1).astype(np.uint16) * 2
-    stamps = rng.normal(size=(2, 5, 5))
-    x, y = np.array([7, 20]), np.array([9, 15])
-    top, sums, bits = measure_peaks(data, mask, 2, np.array([100.0, 90.0]), x, y, stamps, 2.0)
-    for s, level in enumerate([100.0, 90.0]):
+    stamps, heights = rng.normal(size=(3, 5, 5)), rng.normal(1, 2, (40, 5)).astype(np.float32)
+    heights[::2, 0] = 9.0
+    x, y = rng.integers(2, 28, (2, 40))
+    sky, noise = rng.normal(100, 5, (2, 3)).astype(np.float32), np.full((2, 3), 3, np.float32)
+    found, bits = measure_peaks(data, mask, 2, sky, noise, x, y, heights, stamps, 2.0)
+    levels = mesh_values(sky, 30, 30, x.astype(float), y.astype(float))
+    np.testing.assert_array_equal(found[0], levels)
+    np.testing.assert_allclose(found[1], 3)
+    for s, level in enumerate(levels):
         part = np.s_[y[s] - 2 : y[s] + 3, x[s] - 2 : x[s] + 3]
         signal = np.where(mask[part] > 0, 0, data[part].astype(float) - level)
-        np.testing.assert_allclose(sums[:, s], (stamps * signal).sum(axis=(1, 2)), rtol=1e-4)
-        assert top[s] == pytest.approx(np.where(mask[part] > 0, -1e9, signal)[1:4, 1:4].max(), rel=1e-5)
+        assert found[2, s] == pytest.approx(np.where(mask[part] > 0, -1e9, signal)[1:4, 1:4].max(), rel=1e-5)
+        middle, *beside = heights[s].astype(float)
+        (dx, right), (dy, after) = slow_summit(middle, *beside[:2]), slow_summit(middle, *beside[2:])
+        np.testing.assert_allclose(found[3:6, s], (dx, dy, right + after), atol=1e-9)
+        np.testing.assert_allclose(found[6:, s], (stamps * signal).sum(axis=(1, 2)), rtol=1e-4)
         j, i = np.indices((5, 5)) - 2
         assert bits[s] == (2 if (mask[part] > 0)[i**2 + j**2 <= 4].any() else 0)
+
+
+def test_peaks_over_the_noise_are_those_of_its_map():
+    rng = np.random.default_rng(3)
+    noise, heights = rng.uniform(1, 4, (3, 4)).astype(np.float32), rng.uniform(2, 8, (50, 5)).astype("f4")
+    x, y = rng.integers(0, 60, (2, 50))
+    there = np.maximum(mesh_values(noise, 60, 60, x.astype(float), y.astype(float)), 0.5 * noise.min())
+    np.testing.assert_array_equal(peaks_over(noise, 2.0, 60, 60, x, y, heights), heights[:, 0] > 2 * there)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -320,19 +320,35 @@ def expand_mesh(mesh, ny, nx):
 
 
 @njit(cache=True, nogil=True)
+def least_of(mesh):
+    """Half the lowest value of a mesh: a line carried on beyond the last box must not end below zero."""
+    least = np.float32(math.inf)
+    for r in range(mesh.shape[0]):
+        for c in range(mesh.shape[1]):
+            least = min(least, np.float32(0.5) * mesh[r, c])
+    return least
+
+
+@njit(cache=True, nogil=True)
+def mesh_value(mesh, ny, nx, x, y):
+    """The map of `mesh` at a place."""
+    n_rows, n_columns = mesh.shape
+    u = (x + 0.5) * n_columns / nx - 0.5
+    v = (y + 0.5) * n_rows / ny - 0.5
+    c = max(0, min(math.floor(u), n_columns - 2))
+    r = max(0, min(math.floor(v), n_rows - 2))
+    s = u - c if n_columns > 1 else 0.0
+    t = v - r if n_rows > 1 else 0.0
+    right, below = min(c + 1, n_columns - 1), min(r + 1, n_rows - 1)
+    upper = (1.0 - s) * mesh[r, c] + s * mesh[r, right]
+    lower = (1.0 - s) * mesh[below, c] + s * mesh[below, right]
+    return (1.0 - t) * upper + t * lower
+
+
+@njit(cache=True, nogil=True)
 def mesh_values(mesh, ny, nx, x, y):
     """The map of `mesh` at the places `x`, `y`, float64 (n,)."""
-    n_rows, n_columns = mesh.shape
     values = np.empty(len(x))
     for i in range(len(x)):
-        u = (x[i] + 0.5) * n_columns / nx - 0.5
-        v = (y[i] + 0.5) * n_rows / ny - 0.5
-        c = max(0, min(math.floor(u), n_columns - 2))
-        r = max(0, min(math.floor(v), n_rows - 2))
-        s = u - c if n_columns > 1 else 0.0
-        t = v - r if n_rows > 1 else 0.0
-        right, below = min(c + 1, n_columns - 1), min(r + 1, n_rows - 1)
-        upper = (1.0 - s) * mesh[r, c] + s * mesh[r, right]
-        lower = (1.0 - s) * mesh[below, c] + s * mesh[below, right]
-        values[i] = (1.0 - t) * upper + t * lower
+        values[i] = mesh_value(mesh, ny, nx, x[i], y[i])
     return values

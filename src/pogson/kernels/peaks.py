@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from pogson.kernels.background import mesh_columns, mesh_row
+from pogson.kernels.background import least_of, mesh_columns, mesh_row, mesh_value
 from pogson.kernels.convolve import fill_row, filter_row, filter_weights
 from pogson.kernels.prefetch import ask_for
 
@@ -52,10 +52,7 @@ def find_peaks(data, mask, blank, sky, profile, noise, factor, reach):
     height = np.empty((2 * whole + 1, nx), np.float32)  # the last rows of the filtered image
     level, skies = np.empty(nx, np.float32), mesh_columns(sky, nx)
     floor, floors = np.empty(nx, np.float32), mesh_columns(noise, nx)
-    least = np.float32(math.inf)
-    for r in range(noise.shape[0]):
-        for c in range(noise.shape[1]):
-            least = min(least, np.float32(0.5) * noise[r, c])
+    least = least_of(noise)
     marks, columns = np.zeros((nx // WORD + 1) * WORD, np.uint8), np.empty(nx, np.int64)
     xs, ys, around = np.empty(256, np.int64), np.empty(256, np.int64), np.empty(5 * 256, np.float32)
     n = 0
@@ -116,7 +113,6 @@ def _mark(row, left, right, before, after, floor, least, factor, marks):
     # Shifted views and no branch: the loop runs on many pixels at once.
     for x in range(len(row)):
         value = row[x]
-        # a line carried on beyond the last box must not end below zero
         limit = factor * (floor[x] if floor[x] > least else least)
         highest = (value > left[x]) & (value >= right[x]) & (value > before[x]) & (value >= after[x])
         marks[x] = np.uint8((value > limit) & highest)
@@ -149,8 +145,29 @@ def _is_highest(height, y, x, ny, reach):
 
 
 @njit(cache=True, nogil=True)
-def measure_peaks(data, mask, blank, level, x, y, stamps, radius):
-    """Weighted sums of the pixels about each peak, and the flags there.
+def peaks_over(noise, factor, ny, nx, x, y, heights):
+    """Which peaks are higher than `factor` times the noise there: bool (n,).
+
+    Parameters
+    ----------
+    noise : float32 (n_rows, n_columns)
+        Mesh of the noise of one pixel.
+    factor : float
+        Threshold.
+    ny, nx : int
+        Rows and columns of the image.
+    x, y, heights
+        From `find_peaks`.
+    """
+    least, over = least_of(noise), np.empty(len(x), np.bool_)
+    for s in range(len(x)):
+        over[s] = heights[s, 0] > factor * max(mesh_value(noise, ny, nx, float(x[s]), float(y[s])), least)
+    return over
+
+
+@njit(cache=True, nogil=True)
+def measure_peaks(data, mask, blank, sky, noise, x, y, heights, stamps, radius):
+    """Sky and noise at each peak, its summit, weighted sums of the pixels about it, and the flags there.
 
     Parameters
     ----------
@@ -160,47 +177,66 @@ def measure_peaks(data, mask, blank, level, x, y, stamps, radius):
         Flag bits.
     blank : int
         Bits of pixels that count as sky.
-    level : float64 (n,)
-        Sky under each peak.
+    sky, noise : float32 (n_rows, n_columns)
+        Meshes of the sky level, and of the noise of one pixel.
     x, y : int64 (n,)
         Peaks.
-    stamps : float64 (k, 2 h + 1, 2 h + 1)
+    heights : float32 (n, 5)
+        The filtered image there, and to the left, right, before and after.
+    stamps : float64 (3, 2 h + 1, 2 h + 1)
         Weights of each sum.
     radius : float
         Flags are collected from the pixels within this distance.
 
     Returns
     -------
-    top : float64 (n,)
-        Highest pixel of the 3 x 3 about the peak, above the sky.
-    sums : float64 (k, n)
-        Sums of weight times signal above the sky.
+    float64 (9, n)
+        Sky; noise; highest pixel of the 3 x 3 about the peak, above the sky; the way to the summit of the
+        filtered image along x, and along y; how much higher it is; the three sums of weight times
+        signal above the sky.
     bits : int64 (n,)
         All flag bits within `radius`.
     """
     ny, nx = data.shape
-    half = stamps.shape[1] // 2
-    top, sums, bits = np.empty(len(x)), np.zeros((len(stamps), len(x))), np.zeros(len(x), np.int64)
-    whole = int(radius)
+    half, whole, least = stamps.shape[1] // 2, int(radius), least_of(noise)
+    found, bits = np.empty((9, len(x))), np.zeros(len(x), np.int64)
     for s in range(len(x)):
         if s + 1 < len(x):
             ask_for(data, float(x[s + 1]), float(y[s + 1]), float(half))
             ask_for(mask, float(x[s + 1]), float(y[s + 1]), radius)
-        top[s] = -math.inf
+        level = mesh_value(sky, ny, nx, float(x[s]), float(y[s]))
+        found[0, s] = level
+        found[1, s] = max(mesh_value(noise, ny, nx, float(x[s]), float(y[s])), least)
+        found[3, s], right = _parabola(heights[s, 0], heights[s, 1], heights[s, 2])
+        found[4, s], after = _parabola(heights[s, 0], heights[s, 3], heights[s, 4])
+        found[5, s] = right + after
+        top, one, two, three = -math.inf, 0.0, 0.0, 0.0
         for j in range(max(0, y[s] - half), min(ny, y[s] + half + 1)):
             for i in range(max(0, x[s] - half), min(nx, x[s] + half + 1)):
-                value = data[j, i] - level[s]
+                value = data[j, i] - level
                 if mask[j, i] & blank or not math.isfinite(value):
                     continue
-                for k in range(len(stamps)):
-                    sums[k, s] += stamps[k, j - y[s] + half, i - x[s] + half] * value
+                m, k = j - y[s] + half, i - x[s] + half
+                one += stamps[0, m, k] * value
+                two += stamps[1, m, k] * value
+                three += stamps[2, m, k] * value
                 if abs(j - y[s]) <= 1 and abs(i - x[s]) <= 1:
-                    top[s] = max(top[s], value)
+                    top = max(top, value)
+        found[2, s], found[6, s], found[7, s], found[8, s] = top, one, two, three
         for j in range(max(0, y[s] - whole), min(ny, y[s] + whole + 1)):
             for i in range(max(0, x[s] - whole), min(nx, x[s] + whole + 1)):
                 if (i - x[s]) ** 2 + (j - y[s]) ** 2 <= radius * radius:
                     bits[s] |= mask[j, i]
-    return top, sums, bits
+    return found, bits
+
+
+@njit(cache=True, nogil=True)
+def _parabola(middle, before, after):
+    """Where the top of a parabola through a peak and its two neighbours lies, and how far above the peak."""
+    bend, lean = 2.0 * middle - before - after, np.float64(after) - before
+    if not (middle > 0.0 and middle >= max(before, after) and bend > 0.0):
+        return 0.0, 0.0
+    return 0.5 * lean / bend, 0.125 * lean * lean / bend
 
 
 @njit(cache=True, nogil=True)

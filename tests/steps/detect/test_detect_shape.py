@@ -66,6 +66,6 @@ def test_neighbours_and_saturated_stars_do_not_widen_the_profile():
 
 def test_without_stars_the_width_is_unknown():
     frame = scene((200, 200), np.empty(0), np.empty(0), 0.0)
-    psf = fit_psf(frame, detect_stars(frame), fwhm=3.0)
+    psf = fit_psf(measure_profile(frame, detect_stars(frame), fwhm=3.0), fwhm=3.0)
     assert np.isnan(psf.fwhm)
     assert psf.n == 0

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, pi, sqrt
+from math import ceil, erf, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf
 
 from pogson.core.flags import UNUSABLE, Pixel
 from pogson.core.frame import Frame
@@ -114,15 +113,21 @@ def pixel_bias(psf: PSF, *, fwhm: Pixels, stretch: float = 1.0) -> Values:
     """
     sigma = _window(fwhm)
     half = ceil(4.0 * sigma) + 1
-    u = np.arange(-half * FINE, half * FINE + 1) / FINE
+    # a quarter of the profile: the others mirror it
+    u = np.arange(half * FINE + 1) / FINE
     width2 = (0.5 * psf.fwhm) ** 2 * np.array([stretch**2, 1.0 / stretch**2])
     q = u[:, None] ** 2 / width2[0] + u**2 / width2[1]
     moffat = psf.profile == "moffat"
     profile = (1.0 + (2.0 ** (1.0 / psf.beta) - 1.0) * q) ** -psf.beta if moffat else 0.5**q
-    edge = sqrt(2.0) * sigma
-    line = np.convolve(profile @ (erf((u + 0.5) / edge) - erf((u - 0.5) / edge)), SIMPSON, "same")
+    steps = range(-FINE // 2, len(u) + FINE // 2)
+    edges = np.array([erf(step / (FINE * sqrt(2.0) * sigma)) for step in steps])
+    across = edges[FINE:] - edges[:-FINE]
+    across[0] *= 0.5
+    line = profile @ across
+    line = np.convolve(np.concatenate([line[:0:-1], line]), SIMPSON, "same")
+    u = np.arange(-half * FINE, half * FINE) / FINE
     # pixels (rows) as stars at 8 places (columns) see them
-    places, line = u[:-1].reshape(-1, FINE), line[:-1].reshape(-1, FINE)
+    places, line = u.reshape(-1, FINE), line[:-1].reshape(-1, FINE)
     bias = np.zeros(FINE)
     for _ in range(4):
         t = places - bias

@@ -30,7 +30,7 @@ from pogson.steps.detect.peaks import (
     search_frame,
 )
 from pogson.steps.detect.saturated import FULL, beside_saturation, saturated_stars
-from pogson.steps.detect.shape import LEAST_SNR, fit_psf, measure_shapes, stretch_of
+from pogson.steps.detect.shape import LEAST_SNR, fit_psf, measure_profile, measure_shapes, stretch_of
 from pogson.steps.detect.sky import Sky, estimate_sky, hide_stars
 
 Values = NDArray[np.float64]
@@ -121,12 +121,14 @@ def detect_stars(
         fine = search_frame(frame, sky, threshold, width, NARROW, 1.0)
         peaks = peaks_above(frame, sky, threshold, found, fine)
     peaks, rejected = _select(frame, sky, peaks, width, sharpness, roundness, parts)
+    if brightest:
+        peaks = peaks[np.sort(np.argsort(-peaks.summit, kind="stable")[:brightest])]
     # the order of the image's rows is kept up to the table: neighbours in memory are read together
-    peaks = peaks[np.sort(np.argsort(-peaks.summit, kind="stable")[: brightest or None])]
     stars = _measure(frame, peaks, width, measured)
-    psf = fit_psf(frame, stars, fwhm=measured)
+    profile = measure_profile(frame, stars, fwhm=measured)
+    psf = fit_psf(profile, fwhm=measured)
     if psf.fwhm < SAMPLED:
-        stretch = stretch_of(stars, measured)
+        stretch = stretch_of(stars, profile.rows)
         for axis, along in (("x", stretch), ("y", 1.0 / stretch)):
             place, err = stars[axis], stars[f"{axis}_err"]
             place[:], err[:] = remove_pixel_bias(place.data, err.data, psf, fwhm=measured, stretch=along)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import erf, nan
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from pogson.core.frame import Frame, Image
 from pogson.kernels.convolve import heights_at
-from pogson.kernels.peaks import find_peaks, measure_peaks, nearest_of
+from pogson.kernels.peaks import find_peaks, measure_peaks, nearest_of, peaks_over
 from pogson.steps.detect.centroid import BLANK, FWHM_TO_SIGMA
 from pogson.steps.detect.sky import Sky
 
@@ -23,6 +24,9 @@ NARROW = 0.64  # FWHM: half width of the filter, as DAOFIND has it, that resolve
 BESIDE = 1.1  # FWHM: a peak of the wide filter is the same star as one of the narrow filter this near
 REACH = 0.6  # FWHM: radius in which a peak must be the highest
 LOWER = 0.8  # of the noise of a first look: the peaks down to there serve a second look as well
+WIDTHS = (
+    32  # whose filters are remembered: those of a frame are needed many times, that of a night in each frame
+)
 MARGIN = 3.0  # errors of its own sharpness or roundness by which a star may miss the limits
 
 
@@ -110,6 +114,7 @@ def heights_of(
     return heights_at(frame.data, frame.mask, BLANK, level, profile, column, row)
 
 
+@lru_cache(maxsize=WIDTHS)
 def filter_profile(fwhm: float, support: float = SUPPORT) -> NDArray[np.float32]:
     """The filter's Gaussian along one axis."""
     half = max(2, round(support * fwhm))
@@ -117,6 +122,7 @@ def filter_profile(fwhm: float, support: float = SUPPORT) -> NDArray[np.float32]
     return np.exp(-0.5 * (step / (fwhm * FWHM_TO_SIGMA)) ** 2).astype(np.float32)
 
 
+@lru_cache(maxsize=WIDTHS)
 def noise_gain(fwhm: float, support: float = SUPPORT) -> float:
     """Noise of the filtered image over that of one pixel: 1 / sqrt(sum G^2 - (sum G)^2 / n)."""
     profile = filter_profile(fwhm, support).astype(float)
@@ -135,28 +141,26 @@ def peaks_above(frame: Frame, sky: Sky, threshold: float, found: Found, fine: Fo
         column, row, around, narrow = _resolve(
             frame, sky, (column, row, around), _rising(sky, threshold, fine), width
         )
-    x, y = column.astype(float), row.astype(float)
-    noise, level = sky.noise_at(x, y), sky.level_at(x, y)
-    peak, left, right, before, after = np.ascontiguousarray(around.T, float)
+    found, bits = measure_peaks(
+        frame.data, frame.mask, BLANK, sky.level_mesh, sky.noise_mesh, column, row, around,
+        _daofind_stamps(width), max(1.5, width),
+    )  # fmt: skip
+    level, noise, top, dx, dy, rise, contrast, hx, hy = found
+    peak = around[:, 0].astype(float)
     snr = peak / (noise_gain(width) * noise)
-    dx, rise_x = _parabola(peak, left, right)
-    dy, rise_y = _parabola(peak, before, after)
     if narrow is not None:
         # a faint star in the trough that the wide filter digs around a bright one
         peak, snr = np.maximum(peak, narrow), np.maximum(snr, narrow / (noise_gain(width, NARROW) * noise))
-    top, (contrast, hx, hy), bits = measure_peaks(
-        frame.data, frame.mask, BLANK, level, column, row, _daofind_stamps(width), max(1.5, width)
-    )
     return Peaks(
-        x, y, dx, dy, peak, peak + rise_x + rise_y, snr, noise, level, top, contrast, hx, hy, bits,
-        np.zeros(len(x)),
+        column.astype(float), row.astype(float), dx, dy, peak, peak + rise, snr, noise, level, top, contrast,
+        hx, hy, bits, np.zeros(len(column)),
     )  # fmt: skip
 
 
 def _rising(sky: Sky, threshold: float, found: Found) -> tuple[Places, Places, Image]:
     """The peaks above `threshold` times the noise."""
-    noise = sky.noise_at(found.column.astype(float), found.row.astype(float))
-    above = found.around[:, 0] > threshold * noise_gain(found.width, found.support) * noise
+    factor = threshold * noise_gain(found.width, found.support)
+    above = peaks_over(sky.noise_mesh, factor, *sky.shape, found.column, found.row, found.around)
     return found.column[above], found.row[above], found.around[above]
 
 
@@ -183,14 +187,7 @@ def _resolve(
     return column[order], row[order], around[order], np.concatenate([fine[2][new, 0], narrow])[order]
 
 
-def _parabola(middle: Values, before: Values, after: Values) -> tuple[Values, Values]:
-    """Where the top of a parabola through a peak and its two neighbours lies, and how far above the peak."""
-    bend = 2 * middle - before - after
-    is_peak = (middle > 0) & (middle >= np.maximum(before, after)) & (bend > 0)
-    shift = np.where(is_peak, (after - before) / (2 * np.where(is_peak, bend, 1.0)), 0.0)
-    return shift, shift * (after - before) / 4
-
-
+@lru_cache(maxsize=WIDTHS)
 def flux_per_height(width: float, fwhm: float) -> float:
     """Flux of a Gaussian star of width `fwhm` to which the filter of width `width` gives a height of one."""
     profile = filter_profile(width).astype(float)
@@ -201,6 +198,7 @@ def flux_per_height(width: float, fwhm: float) -> float:
     return float(noise_gain(width) ** -2 / ((profile @ share) ** 2 - lowered**2))
 
 
+@lru_cache(maxsize=WIDTHS)
 def _daofind_stamps(fwhm: float) -> Values:
     """Weights whose sums are DAOFIND's central contrast and heights of the x and y marginals, (3, k, k).
 

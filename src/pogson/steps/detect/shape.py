@@ -41,13 +41,18 @@ class Shapes:
 
 @dataclass(frozen=True)
 class RadialProfile:
-    """Stacked profile of stars: radius (pixels), value and error, as a fraction of the peak; stars used."""
+    """Stacked profile of stars: radius (pixels), value and error, as a fraction of the peak; whose it is."""
 
     r: Values
     value: Values
     err: Values
-    n: int
+    rows: NDArray[np.int64]
     elongation: float = nan
+
+    @property
+    def n(self) -> int:
+        """Stars used."""
+        return len(self.rows)
 
 
 def measure_shapes(frame: Frame, x: Values, y: Values, sky: Values, *, fwhm: Pixels) -> Shapes:
@@ -100,13 +105,12 @@ def isolated_stars(stars: Table, fwhm: float, most: int = MOST) -> NDArray[np.in
     return rows[np.argsort(-stars["flux"].data[rows], kind="stable")][:most]
 
 
-def stretch_of(stars: Table, fwhm: Pixels) -> float:
-    """Width of the stars along x over the geometric mean of the widths along x and y.
+def stretch_of(stars: Table, rows: NDArray[np.int64]) -> float:
+    """Width of some stars along x over the geometric mean of the widths along x and y.
 
     The moments of a narrow star depend on where in its pixel it lies, as cos(2 pi x) - cos(2 pi y) in their
     ratio: that is fitted and left out. Noise has no direction and takes care of itself.
     """
-    rows = isolated_stars(stars, fwhm)
     rows = rows[np.isfinite(stars["elongation"].data[rows])]
     if len(rows) < 3:
         return 1.0
@@ -144,18 +148,16 @@ def measure_profile(frame: Frame, stars: Table, *, fwhm: Pixels) -> RadialProfil
     r, value, err = (values[np.isfinite(rings[1])] for values in rings)
     elongation = stars["elongation"].data[rows]
     elongation = elongation[np.isfinite(elongation)]
-    return RadialProfile(r, value, err, len(rows), float(np.median(elongation)) if len(elongation) else nan)
+    return RadialProfile(r, value, err, rows, float(np.median(elongation)) if len(elongation) else nan)
 
 
-def fit_psf(frame: Frame, stars: Table, *, fwhm: Pixels) -> PSF:
+def fit_psf(profile: RadialProfile, *, fwhm: Pixels) -> PSF:
     """Fit a Moffat profile to the stacked stars of a frame.
 
     Parameters
     ----------
-    frame : Frame
-        Calibrated frame.
-    stars : Table
-        STARS of this frame.
+    profile : RadialProfile
+        From `measure_profile`.
     fwhm : float
         First guess of the FWHM.
 
@@ -168,19 +170,13 @@ def fit_psf(frame: Frame, stars: Table, *, fwhm: Pixels) -> PSF:
     Notes
     -----
     I(r) = I0 (1 + r^2 / alpha^2)^-beta + constant, FWHM = 2 alpha sqrt(2^(1/beta) - 1) (Trujillo et al.
-    2001, MNRAS 328, 977), averaged over pixels, by Levenberg-Marquardt steps on the rings of
-    `measure_profile`.
+    2001, MNRAS 328, 977), averaged over pixels, by Levenberg-Marquardt steps on the rings.
     """
-    return fit_profile(measure_profile(frame, stars, fwhm=fwhm), fwhm)
-
-
-def fit_profile(profile: RadialProfile, start: float) -> PSF:
-    """Fit a Moffat profile to rings; `start` is the first guess of the FWHM."""
     top = profile.value.max(initial=0.0)
     if len(profile.r) < 6 or not top > 0.0:
         return PSF("moffat", nan, n=0)
     err = np.hypot(profile.err, 0.002 * top)
-    best, variance, chi2 = fit_moffat(profile.r, profile.value, err, start)
+    best, variance, chi2 = fit_moffat(profile.r, profile.value, err, fwhm)
     spread = max(1.0, chi2 / (len(err) - 4))
     gaussian = best[2] <= GAUSSIAN
     return PSF(

@@ -12,7 +12,14 @@ from pogson.core.errors import SettingError
 from pogson.core.flags import UNUSABLE
 from pogson.core.frame import Frame, Image
 from pogson.core.units import Pixels
-from pogson.kernels.background import box_statistics, expand_mesh, hide_discs, mesh_values, smooth_mesh
+from pogson.kernels.background import (
+    box_statistics,
+    expand_mesh,
+    hide_discs,
+    least_of,
+    mesh_values,
+    smooth_mesh,
+)
 
 KAPPA = 3.0
 LEAST = 0.15  # share of usable pixels that a box must have
@@ -65,10 +72,9 @@ class Sky:
         """Noise of one pixel at places."""
         return np.maximum(mesh_values(self.noise_mesh, *self.shape, x, y), self._least_noise)
 
-    @property
-    def _least_noise(self) -> np.float32:
-        # a line carried on beyond the last box must not end below zero
-        return np.float32(0.5 * self.noise_mesh.min())
+    @cached_property
+    def _least_noise(self) -> float:
+        return float(least_of(self.noise_mesh))
 
 
 def estimate_sky(frame: Frame, *, box: Pixels = 64) -> Sky:
