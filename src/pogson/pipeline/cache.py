@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def make_key(*parts: Any) -> str:
 def to_plain(value: Any) -> Any:
     """Dataclasses, arrays and tuples as plain mappings and lists."""
     if is_dataclass(value) and not isinstance(value, type):
-        return to_plain(asdict(value))
+        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):
         return {str(k): to_plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from pogson.core.errors import PogsonError, SettingError
-from pogson.pipeline.memory import return_memory
-
-#: items after which free memory is given back: holes between what is in use grow slowly
-RETURN_EVERY = 16
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -93,7 +89,7 @@ def map_frames(
     shown.stage(stage, len(items))
     outcomes: dict[int, Outcome[T, R]] = {}
     n = count_workers(workers)
-    with _pool(n) as pool:
+    with open_pool(n) as pool:
         pending: dict[Future[R], int] = {}
         queue = iter(enumerate(items))
         for index, item in _take(queue, 2 * n):
@@ -104,15 +100,13 @@ def map_frames(
                 index = pending.pop(future)
                 outcomes[index] = _outcome(items[index], future, name(items[index]))
                 shown.advance()
-                if len(outcomes) % RETURN_EVERY == 0:
-                    return_memory()
             for index, item in _take(queue, len(done)):
                 pending[pool.submit(task, item)] = index
     return [outcomes[i] for i in range(len(items))]
 
 
 @contextmanager
-def _pool(n: int) -> Iterator[ThreadPoolExecutor]:
+def open_pool(n: int) -> Iterator[ThreadPoolExecutor]:
     """A pool that, when interrupted, drops what has not begun instead of finishing it."""
     pool = ThreadPoolExecutor(n)
     try:
