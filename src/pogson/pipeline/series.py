@@ -192,16 +192,17 @@ def make_series(
                 curves = replace(curves, flags=curves.flags | np.where(shaded, int(Star.SHADED), 0))
                 ensemble = compare_ensemble(curves, target=target, exclude=known)
             return_memory()
-            varying = stars_that_vary(measure_variability(ensemble))
+            variability = measure_variability(ensemble)
+            varying = stars_that_vary(variability)
             if set(varying) & set(ensemble.members):
                 del ensemble
                 ensemble = compare_ensemble(curves, target=target, exclude=[*known, *varying])
+                variability = measure_variability(ensemble)
         except NightError as error:
             notes.append(f"no light curves in {band}: {error}")
             continue
         return_memory()
         notes += [words] if words else []
-        variability = measure_variability(ensemble)
         periods = find_periods(ensemble, variability)
         variability = add_periods(variability, periods)
         variability["band"] = band

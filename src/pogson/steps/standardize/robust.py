@@ -125,7 +125,7 @@ def _weighted(value: Values, err: Values, scatter: Values, used: Mask) -> tuple[
 
 
 def extra_scatter(residual: Values, err: Values, used: Mask, terms: int, clip: float) -> Values:
-    """For each row the scatter s with ``sum(r^2 / (err^2 + s^2)) = n - terms``; 0 where the errors suffice."""
+    """For each row the s with ``sum(r^2 / (err^2 + s^2)) = n - terms``; 0 where the errors suffice."""
     free = np.maximum(used.sum(1) - terms, 0) * _kept_variance(clip)
     square, var = np.where(used, residual**2, 0.0), err**2
     extra = np.zeros(len(free))

@@ -108,7 +108,7 @@ def _compare(shots: list[Shot], fine: NDArray[np.bool_], min_snr: float, clip: f
 
 
 def _ratios(flux: Values, err: Values, base: Values, base_err: Values, clip: float) -> Values:
-    """(n, 3): magnitude of each frame's fluxes over those of one frame, its error, and the number of stars."""
+    """(n, 3): magnitude of each frame's fluxes over those of one, its error, and the number of stars."""
     # a ratio of fluxes, not of magnitudes: a star lost in cloud counts with its noise
     ratio = np.where(err > 0.0, flux / base, np.nan)
     result = np.full((len(flux), 3), np.nan)

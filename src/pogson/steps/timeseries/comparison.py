@@ -26,11 +26,12 @@ LADDER = (3, 5, 10, 20, 40, 80, 150, 300)
 BLOCKS = 8
 
 
-def usable_points(curves: LightCurves) -> Mask:
+def usable_points(curves: LightCurves, rows: Ints | slice = slice(None)) -> Mask:
     """Points that may enter an ensemble or a statistic: a flux well above its error, not spoiled."""
+    flux, err = curves.flux[rows], curves.flux_err[rows]
     with np.errstate(invalid="ignore"):
-        fine = np.isfinite(curves.flux) & (curves.flux_err > 0.0) & (curves.flux > 3.0 * curves.flux_err)
-    return fine & ((curves.flags & SPOILED) == 0)
+        fine = np.isfinite(flux) & (err > 0.0) & (flux > 3.0 * err)
+    return fine & ((curves.flags[rows] & SPOILED) == 0)
 
 
 def magnitudes(curves: LightCurves, rows: Ints, good: Mask) -> tuple[Values, Values]:
@@ -162,7 +163,7 @@ def choose_number(curves: LightCurves, ranked: Sequence[int], *, most: int, clip
     judges = rows[: min(30, len(rows))]
     block = np.arange(n_frames) * BLOCKS // n_frames
     known = block % 2 == 0
-    good = usable_points(curves)[rows]
+    good = usable_points(curves, rows)
     fluxes = unspoiled_fluxes(curves, rows)
     whole = solve_ensemble(*magnitudes(curves, rows, good), good, clip=clip, turns=5, fluxes=fluxes)
     mag, var, good = linear_magnitudes(*fluxes, whole.star, whole.frame)

@@ -152,11 +152,10 @@ def compare_ensemble(
     if not check and not comparisons:
         check = _choose_check(curves, scores, target)
         scores = scores[np.asarray(scores["star"]) != check]
-    good = usable_points(curves)
     if comparisons:
         rows = _rows(curves, [n for n in comparisons if n not in (target, check)])
     elif method == METHODS[1]:
-        rows = _brightest(curves, good, [target, check, *exclude])
+        rows = _brightest(curves, [target, check, *exclude])
     else:
         ranked = [int(n) for n in scores["star"]]
         rows = _rows(curves, ranked[: choose_number(curves, ranked, most=most, clip=clip)])
@@ -195,14 +194,14 @@ def apply_ensemble(curves: LightCurves, solution: Solution, rows: Ints) -> Ensem
     member = np.full(len(curves.flux), -1)
     member[rows] = np.arange(len(rows))
     flux, flux_err, mag, mag_err = (np.empty(curves.flux.shape) for _ in range(4))
+    plain = 10.0 ** (0.4 * solution.frame), solution.frame_var
+    apart = 10.0 ** (0.4 * others), solution.others_var
     for first in range(0, len(flux), BLOCK):
         some = slice(first, first + BLOCK)
         at = member[some]
         inside = (at >= 0)[:, None]
-        offset = np.where(inside, others[at], solution.frame)
-        variance = np.where(inside, solution.others_var[at], solution.frame_var)
+        factor, variance = (np.where(inside, a[at], p) for a, p in zip(apart, plain, strict=True))
         with np.errstate(invalid="ignore", divide="ignore"):
-            factor = 10.0 ** (0.4 * offset)
             flux[some] = curves.flux[some] * factor
             flux_err[some] = np.sqrt(
                 (curves.flux_err[some] * factor) ** 2 + (flux[some] / POGSON) ** 2 * variance
@@ -216,7 +215,7 @@ def apply_ensemble(curves: LightCurves, solution: Solution, rows: Ints) -> Ensem
 
 
 def _solve(curves: LightCurves, rows: Ints, method: str, clip: float) -> Solution:
-    good = usable_points(curves)[rows]
+    good = usable_points(curves, rows)
     mag, var = magnitudes(curves, rows, good)
     if method == METHODS[1]:
         return plain_ensemble(mag, var, good)
@@ -235,10 +234,11 @@ def _rows(curves: LightCurves, stars: Sequence[int]) -> Ints:
     return np.flatnonzero(np.isin(ids, list(stars)))
 
 
-def _brightest(curves: LightCurves, good: Mask, exclude: Sequence[int]) -> Ints:
+def _brightest(curves: LightCurves, exclude: Sequence[int]) -> Ints:
     others = np.flatnonzero(~np.isin(np.asarray(curves.stars["id"]), list(exclude)))
-    mag, _ = magnitudes(curves, others, good[others])
-    return np.sort(others[best_of_brightest(mag, good[others])])
+    good = usable_points(curves, others)
+    mag, _ = magnitudes(curves, others, good)
+    return np.sort(others[best_of_brightest(mag, good)])
 
 
 def _choose_check(curves: LightCurves, scores: Table, target: int) -> int:

@@ -86,12 +86,13 @@ def solve_ensemble(
         if fluxes is not None:
             mag, var, good = linear_magnitudes(*fluxes, star, frame)
         away, away_var = _without_itself(mag - star[:, None] - np.nan_to_num(frame), w, var)
-        before, scatter = scatter, extra_scatter(away, away_var, used)
+        before, scatter = scatter, extra_scatter(away, away_var, used, scatter)
         used = good & (np.abs(away) <= clip * np.sqrt(away_var + scatter[:, None] ** 2))
         if np.allclose(scatter, before, atol=2e-5):
             break
     w = np.where(used, 1.0 / (var + scatter[:, None] ** 2), 0.0)
-    star, frame, frame_var = _solve(mag, w)
+    star, frame, inverse = _solve(mag, w)
+    frame_var = _frame_variance(w, inverse)
     away, away_var = _without_itself(mag - star[:, None] - np.nan_to_num(frame), w, var)
     alone = away_var >= NOTHING
     total = np.where(frame_var > 0.0, w.sum(0), 1.0)
@@ -103,24 +104,25 @@ def solve_ensemble(
 def linear_magnitudes(flux: Values, err: Values, star: Values, frame: Values) -> tuple[Values, Values, Mask]:
     """Magnitudes linear in the flux about the predicted one, their variances, and where there are any."""
     predicted = star[:, None] + frame
-    light = 10.0 ** (-0.4 * np.nan_to_num(predicted))
+    light = (10.0 ** (-0.4 * star))[:, None] * 10.0 ** (-0.4 * np.nan_to_num(frame))
     good = np.isfinite(flux) & (err > 0.0) & np.isfinite(predicted)
     mag = np.where(good, predicted - POGSON * (np.nan_to_num(flux) / light - 1.0), 0.0)
     return mag, np.where(good, (POGSON * np.where(good, err, 1.0) / light) ** 2, 1.0), good
 
 
-def extra_scatter(residual: Values, var: Values, good: Mask) -> Values:
+def extra_scatter(residual: Values, var: Values, good: Mask, guess: Values | None = None) -> Values:
     """For each row the scatter s with ``sum(r^2 / (var + s^2)) = n - 1``; 0 where the errors suffice."""
     n = good.sum(1)
     square = np.where(good, residual**2, 0.0)
-    extra = np.zeros(len(n))
+    extra = np.zeros(len(n)) if guess is None else np.where(n < 3, 0.0, guess**2)
     for _ in range(12):
-        # one over the sum is concave and rises, nearly a line: Newton's steps from 0 are few, never too far
-        part = square / (var + extra[:, None])
-        total, slope = part.sum(1), (part / (var + extra[:, None])).sum(1)
+        # one over the sum is concave and rises, nearly a line: Newton's steps are few, and never too far
+        w = 1.0 / (var + extra[:, None])
+        total = np.vecdot(square, w)
+        slope = np.vecdot(square, np.multiply(w, w, out=w))
         step = total * (total / np.maximum(n - 1, 1) - 1.0) / np.where(slope > 0.0, slope, 1.0)
-        extra = np.maximum(extra + np.where(n < 3, 0.0, step), 0.0)
-        if (np.abs(step) <= 1e-4 * extra + 1e-12).all():
+        before, extra = extra, np.maximum(extra + np.where(n < 3, 0.0, step), 0.0)
+        if (np.abs(extra - before) <= 1e-5 * extra + 1e-12).all():
             break
     return np.sqrt(extra)
 
@@ -143,7 +145,7 @@ def _median(values: Values, axis: int) -> Values:
 
 
 def _solve(mag: Values, w: Values) -> tuple[Values, Values, Values]:
-    """Stars, frames and the frames' variance; the frames are eliminated from the normal equations."""
+    """Stars, frames, and the covariance of the stars; frames are eliminated from the normal equations."""
     total = w.sum(0)
     seen = total > 0.0
     share = w / np.where(seen, total, 1.0)
@@ -156,24 +158,32 @@ def _solve(mag: Values, w: Values) -> tuple[Values, Values, Values]:
     normal += w.sum() / len(mag) ** 2
     # groups of stars that share no frame are free against each other: a trifle holds them
     normal[np.diag_indices(len(mag))] *= 1.0 + 1e-10
-    inverse = np.linalg.inv(normal)
+    inverse: Values = np.linalg.inv(normal)
     star = inverse @ right
     offset = (share * (mag - star[:, None])).sum(0)
     middle = float(offset[seen].mean()) if seen.any() else 0.0
+    return star + middle, np.where(seen, offset - middle, np.nan), inverse
+
+
+def _frame_variance(w: Values, inverse: Values) -> Values:
+    """Variance of the frames' offsets from their mean, from the covariance of the stars."""
+    total = w.sum(0)
+    seen = total > 0.0
+    share = w / np.where(seen, total, 1.0)
     apart = share - share[:, seen].mean(1, keepdims=True) if seen.any() else share
-    extra = np.einsum("se,st,te->e", apart, inverse, apart, optimize=True)
-    var = np.where(seen, 1.0 / np.where(seen, total, 1.0) + np.maximum(extra, 0.0), np.nan)
-    return star + middle, np.where(seen, offset - middle, np.nan), var
+    extra = (apart * (inverse @ apart)).sum(0)
+    return np.where(seen, 1.0 / np.where(seen, total, 1.0) + np.maximum(extra, 0.0), np.nan)
 
 
 def _alternate(mag: Values, w: Values, star: Values, frame: Values) -> tuple[Values, Values]:
     """The solution again, from one nearby: stars from frames and frames from stars, three times."""
     by_star, by_frame = w.sum(1), w.sum(0)
-    seen = by_frame > 0.0
+    known, seen = by_star > 0.0, by_frame > 0.0
+    stars, frames = (w * mag).sum(1), (w * mag).sum(0)
+    by_star, by_frame = np.where(known, by_star, 1.0), np.where(seen, by_frame, 1.0)
     for _ in range(3):
-        left = mag - np.nan_to_num(frame)
-        star = np.where(by_star > 0.0, (w * left).sum(1) / np.where(by_star > 0.0, by_star, 1.0), star)
-        frame = np.where(seen, (w * (mag - star[:, None])).sum(0) / np.where(seen, by_frame, 1.0), frame)
+        star = np.where(known, (stars - w @ np.nan_to_num(frame)) / by_star, star)
+        frame = np.where(seen, (frames - star @ w) / by_frame, frame)
     middle = float(frame[seen].mean()) if seen.any() else 0.0
     return star + middle, frame - middle
 

@@ -75,13 +75,15 @@ def red_noise_factor(mag: Values, *, shortest: int = 4, longest: int = 0) -> Val
     last = max(longest or n_frames // 10, shortest)
     lengths = np.unique(np.linspace(shortest, last, 6).astype(int))
     white = standard_deviation(mag)
-    found = np.array([_of_bins(mag, white, int(k)) for k in lengths if n_frames // k >= 3])
+    good = np.isfinite(mag)
+    level = np.where(good, mag, 0.0).sum(1) / np.maximum(good.sum(1), 1)
+    total, count = np.zeros((2, len(mag), n_frames + 1))
+    np.cumsum(np.where(good, mag - level[:, None], 0.0), axis=1, out=total[:, 1:])
+    np.cumsum(good, axis=1, out=count[:, 1:])
+    found = np.array([_of_bins(total, count, white, int(k)) for k in lengths if n_frames // k >= 3])
     if not len(found):
         return np.full(len(mag), np.nan)
-    known = np.isfinite(found).any(0)
-    beta = np.full(len(mag), np.nan)
-    beta[known] = np.nanmedian(found[:, known], 0)
-    return beta
+    return row_median(found.T)
 
 
 def isolated_outliers(mag: Values, err: Values, *, limit: float = 5.0) -> Mask:
@@ -103,19 +105,18 @@ def isolated_outliers(mag: Values, err: Values, *, limit: float = 5.0) -> Mask:
 
 def _boxcar(values: Values, window: int) -> Values:
     """Sum over the neighbours within half a window, fewer at the ends."""
-    half = window // 2
-    total = np.cumsum(np.pad(values, ((0, 0), (half + 1, half))), axis=1)
-    n = values.shape[1]
-    return total[:, 2 * half + 1 : 2 * half + 1 + n] - total[:, :n]
+    half, n = window // 2, values.shape[1]
+    total = np.zeros((len(values), n + 2 * half + 1))
+    np.cumsum(values, axis=1, out=total[:, half + 1 : half + 1 + n])
+    total[:, half + 1 + n :] = total[:, half + n, None]
+    return total[:, 2 * half + 1 :] - total[:, :n]
 
 
-def _of_bins(mag: Values, white: Values, k: int) -> Values:
-    n_bins = mag.shape[1] // k
-    cut = mag[:, : n_bins * k].reshape(len(mag), n_bins, k)
-    good = np.isfinite(cut)
-    n = good.sum(2)
+def _of_bins(total: Values, count: Values, white: Values, k: int) -> Values:
+    """Of bins of `k` points, from the sums and numbers of all points up to each frame."""
+    sums, n = (np.diff(v[:, ::k][:, : (v.shape[1] - 1) // k + 1], axis=1) for v in (total, count))
     use = n >= max(2, k // 2)
-    mean = np.where(good, cut, 0.0).sum(2) / np.maximum(n, 1)
+    mean = sums / np.maximum(n, 1)
     bins = use.sum(1)
     weight = np.where(use, n, 0)
     center = (weight * mean).sum(1) / np.maximum(weight.sum(1), 1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from pogson.core.flags import SPOILED
+from pogson.core.lightcurves import LightCurves
 from pogson.core.medians import row_median
 from pogson.core.units import Fraction, Sigma
 from pogson.steps.timeseries.ensemble import Ensemble
@@ -16,6 +19,9 @@ Mask = NDArray[np.bool_]
 
 #: stars whose single points are known to this fraction tell of a shade
 TELLING = 0.05
+
+#: stars looked at at a time
+BLOCK = 256
 
 #: a frame in which fewer stars fade is not looked at: they may be eclipsed
 FEWEST = 3
@@ -47,32 +53,48 @@ def find_shaded(
     bool (star, n)
     """
     curves = ensemble.curves
-    fine = (curves.flags & SPOILED) == 0
-    flux = np.where(fine, curves.flux, np.nan)
-    usual = row_median(flux)[:, None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        usual = np.where(usual > 0.0, usual, np.nan)
-        loss, error = 1.0 - flux / usual, np.where(fine, curves.flux_err, np.nan) / usual
-    # what a star scatters by in all frames is no shade
-    error = np.fmax(error, 1.4826 * row_median(np.abs(loss))[:, None])
     x, y = (np.asarray(curves.stars[name], float) for name in ("x", "y"))
-    telling = np.flatnonzero((row_median(error) < TELLING) & np.isfinite(x) & np.isfinite(y))
-    shaded = np.zeros(loss.shape, bool)
+    usual, spread, typical = (np.empty(len(x)) for _ in range(3))
+    for some in (slice(k, k + BLOCK) for k in range(0, len(x), BLOCK)):
+        usual[some], spread[some], typical[some] = _usual_of(curves, some)
+    telling = np.flatnonzero((typical < TELLING) & np.isfinite(x) & np.isfinite(y))
+    shaded = np.zeros(curves.flux.shape, bool)
     if len(telling) <= neighbors:
         return shaded
     near = _neighbors(x, y, telling, neighbors)
-    with np.errstate(invalid="ignore"):
-        fading = (loss[telling] > limit * error[telling]) & (loss[telling] > least)
-    for frame in np.flatnonzero(fading.sum(0) >= FEWEST):
-        lost, doubt = loss[:, frame][near], error[:, frame][near]
+    for frame in range(shaded.shape[1]):
+        loss, error = _losses(curves, (slice(None), frame), usual, spread)
+        with np.errstate(invalid="ignore"):
+            fading = (loss[telling] > limit * error[telling]) & (loss[telling] > least)
+        if fading.sum() < FEWEST:
+            continue
+        lost, doubt = loss[near], error[near]
         seen = np.isfinite(lost).sum(1)
         middle = row_median(lost)
         middle_err = 1.2533 * np.sqrt(row_median(doubt**2) / np.maximum(seen, 1))
         with np.errstate(invalid="ignore"):
             together = (seen > neighbors // 2) & (middle > least) & (middle > limit * middle_err)
-            bright = loss[:, frame] < -3.0 * error[:, frame]
-        shaded[:, frame] = together & ~bright & np.isfinite(loss[:, frame])
+            bright = loss < -3.0 * error
+        shaded[:, frame] = together & ~bright & np.isfinite(loss)
     return shaded
+
+
+def _usual_of(curves: LightCurves, some: slice) -> tuple[Values, Values, Values]:
+    """Usual flux of some stars, by what part of it they scatter, and their usual error in parts of it."""
+    flux = np.where((curves.flags[some] & SPOILED) == 0, curves.flux[some], np.nan)
+    usual = row_median(flux)
+    usual = np.where(usual > 0.0, usual, np.nan)
+    # what a star scatters by in all frames is no shade
+    spread = 1.4826 * row_median(np.abs(1.0 - flux / usual[:, None]))
+    _, error = _losses(curves, some, usual[:, None], spread[:, None])
+    return usual, spread, row_median(error)
+
+
+def _losses(curves: LightCurves, at: Any, usual: Values, spread: Values) -> tuple[Values, Values]:
+    """The part of their usual light that stars lost, NaN where spoiled; and its error."""
+    fine = (curves.flags[at] & SPOILED) == 0
+    flux, flux_err = (np.where(fine, v[at], np.nan) for v in (curves.flux, curves.flux_err))
+    return 1.0 - flux / usual, np.fmax(flux_err / usual, spread)
 
 
 def _neighbors(x: Values, y: Values, telling: NDArray[np.int64], n: int) -> NDArray[np.int64]:

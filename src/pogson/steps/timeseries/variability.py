@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
@@ -30,6 +32,9 @@ Mask = NDArray[np.bool_]
 
 #: stars of like brightness that say what is normal
 NEIGHBORS = 60
+
+#: stars measured at a time
+BLOCK = 128
 
 #: points that tell of a variation, however many were lost to a bad column
 ENOUGH = 30
@@ -72,50 +77,74 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     Sokolovsky et al. 2017, MNRAS 464, 274.
     """
     curves = ensemble.curves
-    usable = np.isfinite(ensemble.mag) & ((curves.flags & SPOILED) == 0)
-    mag, err = np.where(usable, ensemble.mag, np.nan), np.where(usable, ensemble.mag_err, np.nan)
+    parts = [
+        _measure(ensemble, slice(k, k + BLOCK), max_unusable, local_window)
+        for k in range(0, max(len(curves.stars), 1), BLOCK)
+    ]
+    found: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    fit = found["quality"] >= 0
+    of_flux = found.pop("flux_rms"), found.pop("flux_expected")
+    excess = stand_off(found["mag"], *of_flux, found["n"], fit)
+    nothing = np.full(len(excess), np.nan)
+    return VARIABILITY.table(
+        star=np.array(curves.stars["id"], np.int64),  # its own: the table may be sorted
+        role=_roles(ensemble),
+        rank=_rank(excess, found["flags"], fit | (found["n"] >= ENOUGH)),
+        period=nothing,
+        fap=nothing,
+        excess=excess,
+        **found,
+    )
+
+
+def _measure(ensemble: Ensemble, some: slice, max_unusable: float, window: int) -> dict[str, Any]:
+    """Columns of VARIABILITY for some stars, and the fluxes' scatter and what it is expected to be."""
+    curves = ensemble.curves
+    flags = curves.flags[some]
+    fine = (flags & SPOILED) == 0
+    usable = fine & np.isfinite(ensemble.mag[some])
+    mag, err = _where(usable, ensemble.mag[some], ensemble.mag_err[some])
+    flux, flux_err = _where(fine, curves.flux[some], curves.flux_err[some])
     # told by the fluxes: a star behind a branch for one frame has no magnitude
-    wild = isolated_outliers(*_unspoiled(ensemble))
+    wild = isolated_outliers(flux, flux_err)
     # a few frames through thick cloud would make the whole of a standard deviation
     calm = np.where(wild | (err > 3.0 * row_median(err)[:, None]), np.nan, mag)
-    n = usable.sum(1)
-    # of the fluxes: a mean of magnitudes, weighted, prefers the points that came out bright
     steady = np.isfinite(calm)
-    flux = weighted_mean(np.where(steady, curves.flux, np.nan), curves.flux_err)
-    mean = -2.5 * np.log10(np.where(flux > 0.0, flux, np.nan))
-    rms = standard_deviation(calm)
-    expected = _quadratic_mean(np.where(np.isfinite(calm), err, np.nan))
-    local = local_noise(calm, window=local_window)
-    doubt = _doubtful(curves.flags, usable)
-    frames = max(mag.shape[1], 1)
+    # of the fluxes: a mean of magnitudes, weighted, prefers the points that came out bright
+    level = weighted_mean(np.where(steady, flux, np.nan), flux_err)
+    mean = -2.5 * np.log10(np.where(level > 0.0, level, np.nan))
+    expected = _quadratic_mean(np.where(steady, err, np.nan))
+    local = local_noise(calm, window=window)
+    known = (steady | (~np.isfinite(ensemble.mag[some]) & ~wild)) & np.isfinite(flux)
+    known &= ~(flux_err > 3.0 * row_median(flux_err)[:, None])
+    flux, flux_err = _where(known, flux, flux_err)
+    n, frames = usable.sum(1), max(mag.shape[1], 1)
+    doubt = _doubtful(flags)
     unusable = 1.0 - n / frames
     faults = (unusable > 0.05).astype(int) + (wild.sum(1) > 0.01 * frames) + (doubt != 0)
     with np.errstate(invalid="ignore"):
         faults = faults + (local > 1.3 * expected)
-    quality = np.where(unusable > max_unusable, -1, faults)
-    excess = stand_off(mean, *_scatter_of_flux(ensemble, calm, wild), n, quality >= 0)
-    nothing = np.full(len(n), np.nan)
-    return VARIABILITY.table(
-        star=np.array(curves.stars["id"], np.int64),  # its own: the table may be sorted
-        role=_roles(ensemble),
-        rank=_rank(excess, doubt, (quality >= 0) | (n >= ENOUGH)),
-        mag=mean,
-        rms=rms,
-        expected_rms=expected,
-        global_noise=standard_deviation(mag),
-        local_noise=local,
-        quality=quality,
-        period=nothing,
-        fap=nothing,
-        excess=excess,
-        beta=red_noise_factor(calm),
-        inverse_eta=inverse_von_neumann(calm),
-        iqr=interquartile_range(mag),
-        stetson_j=stetson_j(calm, err, mean, curves.time),
-        chi2=reduced_chi_square(calm, err, mean),
-        n=n,
-        flags=doubt,
-    )
+    return {
+        "mag": mean,
+        "rms": standard_deviation(calm),
+        "expected_rms": expected,
+        "global_noise": standard_deviation(mag),
+        "local_noise": local,
+        "quality": np.where(unusable > max_unusable, -1, faults),
+        "beta": red_noise_factor(calm),
+        "inverse_eta": inverse_von_neumann(calm),
+        "iqr": interquartile_range(mag),
+        "stetson_j": stetson_j(calm, err, mean, curves.time),
+        "chi2": reduced_chi_square(calm, err, mean),
+        "n": n,
+        "flags": doubt,
+        "flux_rms": standard_deviation(flux),
+        "flux_expected": _quadratic_mean(flux_err),
+    }
+
+
+def _where(known: Mask, *values: Values) -> tuple[Values, ...]:
+    return tuple(np.where(known, one, np.nan) for one in values)
 
 
 def stand_off(mag: Values, rms: Values, expected: Values, n: NDArray[np.int64], use: Mask) -> Values:
@@ -154,21 +183,6 @@ def stand_off(mag: Values, rms: Values, expected: Values, n: NDArray[np.int64], 
     return excess
 
 
-def _scatter_of_flux(ensemble: Ensemble, calm: Values, wild: Mask) -> tuple[Values, Values]:
-    """Standard deviation of the fluxes, and the expected one, where the magnitude is calm or none."""
-    flux, err = _unspoiled(ensemble)
-    known = np.isfinite(calm) | (~np.isfinite(ensemble.mag) & ~wild)
-    known &= np.isfinite(flux) & ~(err > 3.0 * row_median(err)[:, None])
-    flux, err = np.where(known, flux, np.nan), np.where(known, err, np.nan)
-    return standard_deviation(flux), _quadratic_mean(err)
-
-
-def _unspoiled(ensemble: Ensemble) -> tuple[Values, Values]:
-    curves = ensemble.curves
-    fine = (curves.flags & SPOILED) == 0
-    return np.where(fine, curves.flux, np.nan), np.where(fine, curves.flux_err, np.nan)
-
-
 def _rank(excess: Values, doubt: NDArray[np.int64], known: Mask) -> NDArray[np.int64]:
     ranked = np.flatnonzero(known & np.isfinite(excess))
     order = ranked[np.lexsort((ranked, -excess[ranked], doubt[ranked] != 0))]
@@ -177,7 +191,7 @@ def _rank(excess: Values, doubt: NDArray[np.int64], known: Mask) -> NDArray[np.i
     return rank
 
 
-def _doubtful(flags: NDArray[np.int64], usable: Mask) -> NDArray[np.int64]:
+def _doubtful(flags: NDArray[np.int64]) -> NDArray[np.int64]:
     """The doubtful bits that are set in over 5 % of the points."""
     found = np.zeros(len(flags), np.int64)
     n = np.maximum(flags.shape[1], 1)
