@@ -88,9 +88,9 @@ def test_pixels_under_discs_do_not_count(box):
     for a, b, r in zip(x, y, radius, strict=True):
         hidden |= (i - a) ** 2 + (j - b) ** 2 <= r * r
     data[hidden] += 8  # faint enough that clipping alone leaves it in
-    level, noise, scale, counts = box_statistics(data, mask, BAD, 3, 2, 3.0, 0.1)
+    level, noise, *counted = box_statistics(data, mask, BAD, 3, 2, 3.0, 0.1)
     assert (level > clean[0] + 0.5).any()
-    level, noise = hide_discs(data, mask, BAD, 3.0, 0.1, x, y, radius, scale, counts)
+    level, noise = hide_discs(data, mask, BAD, 3.0, 0.1, x, y, radius, *counted)
     marked = box_statistics(data, np.where(hidden, 1, mask).astype(np.uint16), BAD, 3, 2, 3.0, 0.1)
     if box == 10:  # too small for a histogram
         np.testing.assert_array_equal(level, marked[0])

@@ -12,6 +12,7 @@ BINS = 128  # of a box's histogram
 HALF_WINDOW = 5.0  # half width of the histogram in first-guess sigma
 DENSE = 2048  # of boxes with at least twice as many pixels two of four rows are read
 FIRST_GUESS = 100  # pixels that place the histogram
+BEYOND, OUT = np.uint8(BINS), np.uint8(BINS + 1)  # places of the pixels beyond it, and of those not usable
 
 
 @njit(cache=True, nogil=True)
@@ -41,12 +42,14 @@ def box_statistics(data, mask, bad, n_rows, n_columns, kappa, least):
         Start and bin width of each box's histogram, 0 where there is none; bins per unit.
     counts : int64 (n_rows, n_columns, 130)
         The histograms; the last two places hold the pixels beyond it, and those not usable.
+    places : uint8 (ny, nx)
+        Where in its box's histogram each pixel is counted; 0 where there is none.
     """
     ny, nx = data.shape
     scale, counts = np.zeros((n_rows, n_columns, 3)), np.zeros((n_rows, n_columns, BINS + 2), np.int64)
-    places = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.int32)
-    some = np.empty(len(places), np.float32)
-    everything, sparse = np.zeros((0, 0), np.bool_), _is_sparse(ny, nx, n_rows, n_columns)
+    places = np.zeros((ny, nx), np.uint8)
+    some = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.float32)
+    sparse = _is_sparse(ny, nx, n_rows, n_columns)
     for r in range(n_rows):
         for c in range(n_columns):
             y0, y1, x0, x1 = _sides(ny, nx, n_rows, n_columns, r, c)
@@ -54,7 +57,7 @@ def box_statistics(data, mask, bad, n_rows, n_columns, kappa, least):
             stride = 1 if size < 2 * FIRST_GUESS else int(math.sqrt(size / FIRST_GUESS))
             if stride == 1:
                 continue
-            n = _gather(data, mask, everything, bad, y0, y1, x0, x1, stride, some)
+            n = _gather(data, mask, places, bad, y0, y1, x0, x1, stride, some)
             if n < FIRST_GUESS // 3:
                 continue
             center, sigma = two_ranks(some, n, n // 2, int(0.1587 * n))
@@ -63,13 +66,13 @@ def box_statistics(data, mask, bad, n_rows, n_columns, kappa, least):
                 width = 2.0 * HALF_WINDOW * sigma / BINS
                 low = center - HALF_WINDOW * sigma
                 scale[r, c, 0], scale[r, c, 1], scale[r, c, 2] = low, width, 1.0 / width
-                _count(data, mask, bad, y0, y1, x0, x1, sparse, scale[r, c], places, counts[r, c])
-    level, noise = _clip_boxes(data, mask, everything, bad, kappa, least, scale, counts)
-    return level, noise, scale, counts
+                _count(data, mask, places, bad, y0, y1, x0, x1, sparse, scale[r, c], counts[r, c])
+    level, noise = _clip_boxes(data, mask, places, bad, kappa, least, scale, counts)
+    return level, noise, scale, counts, places
 
 
 @njit(cache=True, nogil=True)
-def hide_discs(data, mask, bad, kappa, least, x, y, radius, scale, counts):
+def hide_discs(data, mask, bad, kappa, least, x, y, radius, scale, counts, places):
     """The same without the pixels within `radius` of some places: they are taken out of the histograms.
 
     Parameters
@@ -78,8 +81,8 @@ def hide_discs(data, mask, bad, kappa, least, x, y, radius, scale, counts):
         As for `box_statistics`.
     x, y, radius : float64 (n,)
         Places, and radii in pixels.
-    scale, counts
-        From there; `counts` is changed.
+    scale, counts, places
+        From there; the last two are changed.
 
     Returns
     -------
@@ -87,29 +90,26 @@ def hide_discs(data, mask, bad, kappa, least, x, y, radius, scale, counts):
     """
     ny, nx = data.shape
     n_rows, n_columns = counts.shape[:2]
-    hidden = np.zeros((ny, nx), np.bool_)
     box_row, box_column = _boxes_of(ny, n_rows), _boxes_of(nx, n_columns)
     sparse = _is_sparse(ny, nx, n_rows, n_columns)
     for s in range(len(x)):
         if s + 1 < len(x):
-            ask_for(data, x[s + 1], y[s + 1], radius[s + 1])
-            ask_for(mask, x[s + 1], y[s + 1], radius[s + 1])
+            ask_for(places, x[s + 1], y[s + 1], radius[s + 1])
         for j in range(max(0, math.ceil(y[s] - radius[s])), min(ny, math.floor(y[s] + radius[s]) + 1)):
             if sparse and j & 2:
                 continue
             half = math.sqrt(max(radius[s] ** 2 - (j - y[s]) ** 2, 0.0))
             first, last = max(0, math.ceil(x[s] - half)), min(nx, math.floor(x[s] + half) + 1)
-            row, marks, done, r = data[j], mask[j], hidden[j], box_row[j]
-            for i in range(uintp(first), uintp(max(first, last))):
-                if done[i]:
-                    continue
-                done[i] = True
-                c = box_column[i]
-                if (marks[i] & bad) == 0 and scale[r, c, 1] > 0.0:
-                    place = _place(row[i], np.float32(scale[r, c, 0]), np.float32(scale[r, c, 2]))
-                    counts[r, c, uintp(place)] -= 1
-                    counts[r, c, BINS + 1] += 1
-    return _clip_boxes(data, mask, hidden, bad, kappa, least, scale, counts)
+            row, r = uintp(j), uintp(box_row[j])
+            while first < last:
+                c = box_column[first]
+                end, c = min(last, (c + 1) * nx // n_columns), uintp(c)
+                for i in range(uintp(first), uintp(end)):
+                    counts[r, c, uintp(places[row, i])] -= 1
+                    places[row, i] = OUT
+                counts[r, c, uintp(OUT)] += end - first
+                first = end
+    return _clip_boxes(data, mask, places, bad, kappa, least, scale, counts)
 
 
 @njit(cache=True, nogil=True)
@@ -134,7 +134,7 @@ def _boxes_of(size, n):
 
 
 @njit(cache=True, nogil=True)
-def _clip_boxes(data, mask, hidden, bad, kappa, least, scale, counts):
+def _clip_boxes(data, mask, places, bad, kappa, least, scale, counts):
     """Level and noise of each box: of its histogram where it has one."""
     ny, nx = data.shape
     n_rows, n_columns = counts.shape[:2]
@@ -156,7 +156,7 @@ def _clip_boxes(data, mask, hidden, bad, kappa, least, scale, counts):
                 mean, middle, sigma = low + width * mean, low + width * middle, width * sigma
             else:
                 # a small box, one with few usable pixels, or one of equal values: no histogram
-                n = _gather(data, mask, hidden, bad, y0, y1, x0, x1, 1, values)
+                n = _gather(data, mask, places, bad, y0, y1, x0, x1, 1, values)
                 if n == 0 or n < least * (y1 - y0) * (x1 - x0):
                     continue
                 middle, sigma, n = clipped_median(values, n, kappa)
@@ -171,47 +171,40 @@ def _clip_boxes(data, mask, hidden, bad, kappa, least, scale, counts):
 
 
 @njit(cache=True, nogil=True)
-def _gather(data, mask, hidden, bad, y0, y1, x0, x1, stride, values):
+def _gather(data, mask, places, bad, y0, y1, x0, x1, stride, values):
     """Copy the usable pixels of a box, every `stride`-th along both axes; return their number."""
     n = 0
-    hide = hidden.shape[0] > 0
     for y in range(y0, y1, stride):
         for x in range(x0, x1, stride):
             value = data[y, x]
-            if (mask[y, x] & bad) == 0 and math.isfinite(value) and not (hide and hidden[y, x]):
+            if (mask[y, x] & bad) == 0 and math.isfinite(value) and places[y, x] != OUT:
                 values[n] = value
                 n += 1
     return n
 
 
 @njit(cache=True, nogil=True)
-def _place(value, start, per_bin):
-    """The bin of a value; BINS where it lies beyond them, or is not a number."""
-    beyond = np.float32(BINS)
-    place = (value - start) * per_bin
-    return np.int32(place if (place >= np.float32(0.0)) & (place < beyond) else beyond)
-
-
-@njit(cache=True, nogil=True)
-def _count(data, mask, bad, y0, y1, x0, x1, sparse, scale, places, counts):
+def _count(data, mask, places, bad, y0, y1, x0, x1, sparse, scale, counts):
     """Histogram of a box's pixels: in its range, beyond it, not usable."""
     start, per_bin, bits = np.float32(scale[0]), np.float32(scale[2]), np.uint16(bad)
-    out = np.int32(BINS + 1)
-    first, columns = uintp(x0), uintp(x1 - x0)  # unsigned indices cannot count from the end: it runs in lanes
-    read = uintp(0)
+    beyond = np.float32(BEYOND)
+    for y in range(y0, y1):
+        if sparse and y & 2:
+            continue
+        j = uintp(y)  # unsigned indices cannot count from the end: it runs in lanes
+        if 2 * x1 - x0 <= data.shape[1]:  # the next box
+            ask_row(data, y, x1, 2 * x1 - x0 - 1)
+            ask_row(mask, y, x1, 2 * x1 - x0 - 1)
+        for x in range(uintp(x0), uintp(x1)):
+            place = (data[j, x] - start) * per_bin
+            place = place if (place >= np.float32(0.0)) & (place < beyond) else beyond
+            places[j, x] = np.uint8(np.int32(place)) if (mask[j, x] & bits) == np.uint16(0) else OUT
     for y in range(y0, y1):
         if sparse and y & 2:
             continue
         j = uintp(y)
-        if 2 * x1 - x0 <= data.shape[1]:  # the next box
-            ask_row(data, y, x1, 2 * x1 - x0 - 1)
-            ask_row(mask, y, x1, 2 * x1 - x0 - 1)
-        for x in range(columns):
-            place = _place(data[j, first + x], start, per_bin)
-            places[read + x] = place if (mask[j, first + x] & bits) == np.uint16(0) else out
-        read += columns
-    for k in range(read):
-        counts[uintp(places[k])] += 1
+        for x in range(uintp(x0), uintp(x1)):
+            counts[uintp(places[j, x])] += 1
 
 
 @njit(cache=True, nogil=True)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
+from pogson.kernels.prefetch import ask_for
 from pogson.kernels.stats import clipped_median
 
 
@@ -42,17 +43,22 @@ def stack_rings(data, mask, blank, x, y, sky, sigma, half, per_pixel, n_rings, k
     size = 2 * half + 1
     most = len(x) * size * size
     ring, r, value = np.empty(most, np.int64), np.empty(most), np.empty(most)
-    start = np.zeros(n_rings + 1, np.int64)
+    start, across = np.zeros(n_rings + 1, np.int64), np.empty(size)
     n = 0
     for s in range(len(x)):
+        if s + 1 < len(x):
+            ask_for(data, x[s + 1], y[s + 1], float(half))
+            ask_for(mask, x[s + 1], y[s + 1], float(half))
         column, row = round(x[s]), round(y[s])
         total, square, before = 0.0, 0.0, n
+        for k in range(size):
+            across[k] = math.exp(-0.5 * ((column - half + k - x[s]) / sigma) ** 2)
         for j in range(max(0, row - half), min(ny, row + half + 1)):
             weight = math.exp(-0.5 * ((j - y[s]) / sigma) ** 2)
             for i in range(max(0, column - half), min(nx, column + half + 1)):
                 if mask[j, i] & blank:
                     continue
-                w = weight * math.exp(-0.5 * ((i - x[s]) / sigma) ** 2)
+                w = weight * across[i - column + half]
                 r[n] = math.sqrt((i - x[s]) ** 2 + (j - y[s]) ** 2)
                 value[n] = data[j, i] - sky[s]
                 total += w * value[n]

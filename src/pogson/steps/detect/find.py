@@ -132,6 +132,7 @@ def detect_stars(
         for axis, along in (("x", stretch), ("y", 1.0 / stretch)):
             place, err = stars[axis], stars[f"{axis}_err"]
             place[:], err[:] = remove_pixel_bias(place.data, err.data, psf, fwhm=measured, stretch=along)
+    sky = replace(sky, counted=None)  # as large as the frame, and of no more use
     stars.meta.update(psf=psf, sky=sky, exposure=frame.exposure, fwhm=width, n_rejected=rejected)
     return stars
 

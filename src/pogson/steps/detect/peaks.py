@@ -141,11 +141,10 @@ def peaks_above(frame: Frame, sky: Sky, threshold: float, found: Found, fine: Fo
         column, row, around, narrow = _resolve(
             frame, sky, (column, row, around), _rising(sky, threshold, fine), width
         )
-    found, bits = measure_peaks(
+    (level, noise, top, dx, dy, rise, contrast, hx, hy), bits = measure_peaks(
         frame.data, frame.mask, BLANK, sky.level_mesh, sky.noise_mesh, column, row, around,
         _daofind_stamps(width), max(1.5, width),
     )  # fmt: skip
-    level, noise, top, dx, dy, rise, contrast, hx, hy = found
     peak = around[:, 0].astype(float)
     snr = peak / (noise_gain(width) * noise)
     if narrow is not None:

@@ -40,9 +40,9 @@ class Sky:
     level_mesh: Image
     noise_mesh: Image
     shape: tuple[int, int]
-    counted: tuple[NDArray[np.float64], NDArray[np.int64]] | None = field(
+    counted: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.uint8]] | None = field(
         default=None, repr=False, compare=False
-    )  # histograms of the boxes
+    )  # histograms of the boxes, and each pixel's place there
 
     @cached_property
     def level(self) -> Image:
@@ -114,7 +114,7 @@ def estimate_sky(frame: Frame, *, box: Pixels = 64) -> Sky:
     level, noise, *counted = box_statistics(
         frame.data, frame.mask, UNUSABLE, int(rows), int(columns), KAPPA, LEAST
     )
-    return Sky(smooth_mesh(_fill(level)), smooth_mesh(_fill(noise)), frame.shape, (counted[0], counted[1]))
+    return Sky(smooth_mesh(_fill(level)), smooth_mesh(_fill(noise)), frame.shape, tuple(counted))
 
 
 def hide_stars(
@@ -122,9 +122,9 @@ def hide_stars(
 ) -> Sky:
     """The sky of a frame without the pixels within `radius` of its stars; `sky` is from `estimate_sky`."""
     assert sky.counted is not None
-    scale, counts = sky.counted
+    scale, counts, places = sky.counted
     level, noise = hide_discs(
-        frame.data, frame.mask, UNUSABLE, KAPPA, LEAST, x, y, radius, scale, counts.copy()
+        frame.data, frame.mask, UNUSABLE, KAPPA, LEAST, x, y, radius, scale, counts.copy(), places.copy()
     )
     return Sky(smooth_mesh(_fill(level)), smooth_mesh(_fill(noise)), frame.shape)
 
