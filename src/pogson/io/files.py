@@ -15,6 +15,9 @@ from typing import BinaryIO
 
 from pogson.core.errors import FileError
 
+#: bytes: between two parts a thread waits for the interpreter's lock
+HASHED_AT_ONCE = 1 << 22
+
 
 def write_atomic(path: str | Path, content: bytes | Callable[[BinaryIO], None]) -> None:
     """Write a file so that it is seen complete, or as it was before.
@@ -53,8 +56,11 @@ def write_atomic(path: str | Path, content: bytes | Callable[[BinaryIO], None]) 
 
 def hash_file(path: str | Path) -> str:
     """SHA-256 of a file's content, as hexadecimal digits."""
-    with in_words(Path(path), "cannot be read"), Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with in_words(Path(path), "cannot be read"), Path(path).open("rb", buffering=0) as file:
+        digest = hashlib.sha256()
+        while part := file.read(HASHED_AT_ONCE):
+            digest.update(part)
+        return digest.hexdigest()
 
 
 @contextmanager

@@ -19,9 +19,9 @@ from pogson.io.scan import Scan, scan_folder
 from pogson.io.tables import read_table, write_table
 from pogson.pipeline.night import prepare_night
 from pogson.pipeline.products import file_name, frames_table
-from pogson.pipeline.provenance import describe_inputs, describe_settings, now, versions
+from pogson.pipeline.provenance import describe_inputs, describe_settings, hash_inputs, now, versions
 from pogson.pipeline.settings import Settings
-from pogson.pipeline.workers import Failure, Outcome, Progress, map_frames
+from pogson.pipeline.workers import Failure, Outcome, Progress, count_workers, map_frames, open_pool
 from pogson.steps.calibrate.camera import measure_camera
 from pogson.steps.calibrate.collection import Masters
 from pogson.steps.calibrate.correct import calibrate_frame
@@ -116,13 +116,15 @@ def calibrate_night(
     outcomes = map_frames(
         task, night.lights, name=lambda e: e.path, stage="calibrating", workers=workers, progress=progress
     )
+    with open_pool(count_workers(workers)) as pool:
+        inputs = describe_inputs(scan.exposures, hash_inputs(scan.exposures, pool))
     failed = [*(Failure(p, f"{p}: {reason}") for p, reason in scan.unread), *night.failures]
     facts = {
         "summary": [f"{folder}: {len(night.lights)} light frames calibrated"],
         "started": started,
         "versions": versions(),
         "settings": describe_settings(settings),
-        "inputs": describe_inputs(scan.exposures),
+        "inputs": inputs,
         "frames_failed": [{"path": f.item, "reason": f.reason} for f in failed],
     }
     write_atomic(target / "run.json", json.dumps(facts, indent=1).encode())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -14,7 +14,6 @@ from pogson.core.frame import Exposure
 from pogson.io.files import hash_file
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.steps import STEPS
-from pogson.pipeline.workers import count_workers
 
 LIBRARIES = ("numpy", "scipy", "astropy", "numba", "pyarrow", "matplotlib")
 
@@ -30,11 +29,14 @@ def versions() -> dict[str, str]:
     return found
 
 
-def describe_inputs(exposures: Sequence[Exposure]) -> list[dict[str, str]]:
+def describe_inputs(exposures: Sequence[Exposure], hashes: Iterable[str]) -> list[dict[str, str]]:
     """Path, kind and SHA-256 of each input file."""
-    with ThreadPoolExecutor(count_workers(0)) as pool:
-        hashes = list(pool.map(hash_file, [e.path for e in exposures]))
     return [{"path": e.path, "kind": e.kind, "sha256": sha} for e, sha in zip(exposures, hashes, strict=True)]
+
+
+def hash_inputs(exposures: Sequence[Exposure], pool: Executor) -> Iterator[str]:
+    """SHA-256 of each input file, found by `pool` meanwhile."""
+    return pool.map(hash_file, [e.path for e in exposures])
 
 
 def describe_settings(settings: Settings) -> dict[str, dict[str, Any]]:

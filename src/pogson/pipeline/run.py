@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from pogson.pipeline.api import need_lights
 from pogson.pipeline.fetch import open_fetch
 from pogson.pipeline.memory import share_memory
 from pogson.pipeline.project import Project, open_project
-from pogson.pipeline.provenance import describe_settings, now, versions
+from pogson.pipeline.provenance import describe_settings, hash_inputs, now, versions
 from pogson.pipeline.series import read_target
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.stages import Asked, Stages, clock
@@ -25,8 +26,8 @@ from pogson.pipeline.summary import summarize
 from pogson.pipeline.target import read_wishes
 from pogson.pipeline.warmup import compile_kernels
 from pogson.pipeline.work import Work
-from pogson.pipeline.workers import Failure, Progress, Silent
-from pogson.pipeline.write import Products, write_products
+from pogson.pipeline.workers import Failure, Progress, Silent, open_pool
+from pogson.pipeline.write import Products, write_products, write_tables
 
 #: what may be made of a night
 RECIPES = ("auto", "cluster", "series")
@@ -138,21 +139,24 @@ def run(
         given = None if catalog is None else read_catalog(catalog, columns=chosen.catalog_columns)
     need_lights(scan, night)
     project = open_project(out, night=night, overwrite=overwrite, live=live)
-    with _without_junk(project):
+    with _without_junk(project), open_pool(1) as aside:
         stages = Stages(chosen, asked, project, progress or Silent(), seconds)
         compile_kernels(stages.progress)
-        done = _go(stages, str(night), scan, given, started)
+        done = _go(stages, str(night), scan, given, started, aside)
         if live:
             stages.cache.forget_unused()
     return done
 
 
-def _go(stages: Stages, night: str, scan: Scan, catalog: Table | None, started: str) -> RunResult:
-    """One stage after the other."""
+def _go(
+    stages: Stages, night: str, scan: Scan, catalog: Table | None, started: str, aside: Executor
+) -> RunResult:
+    """One stage after the other; `aside` reads and writes files meanwhile."""
     project = stages.project
     ready = stages.prepare(scan)
     reduced, located, star = stages.reduce(ready, catalog)
     catalog = located.catalog if located.catalog is not None else catalog
+    hashes = hash_inputs(scan.exposures, aside)
     posters = stages.draw_posters(ready, reduced)
     done = stages.standardize(reduced, located, catalog)
     series, studies = stages.compare(ready, done, located, catalog, star)
@@ -165,11 +169,13 @@ def _go(stages: Stages, night: str, scan: Scan, catalog: Table | None, started: 
         reduced,
         located,
         done,
+        hashes,
         tuple(series),
         tuple(stages.notes),
         studies,
     )
     frames = work.frames()
+    written = aside.submit(write_tables, project, work, frames)
     drawn = stages.draw(work, frames, posters)
     summary = summarize(
         night,
@@ -193,6 +199,7 @@ def _go(stages: Stages, night: str, scan: Scan, catalog: Table | None, started: 
         "summary": list(summary),
         "seconds": stages.seconds,
     }
+    written.result()
     write_products(project, Products(work, frames, drawn, stacks, provenance))
     return RunResult(project.folder, frames, done.stars, done.zero_points, summary, work.failures)
 

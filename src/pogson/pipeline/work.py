@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
@@ -36,6 +36,7 @@ class Work:
     reduced: Reduced
     located: Located
     done: Calibrated
+    hashes: Iterator[str]  # of the images
     series: tuple[Series, ...] = ()
     series_notes: tuple[str, ...] = ()
     studies: Mapping[str, Study] = field(default_factory=dict)  # of the target, by band
@@ -69,7 +70,7 @@ class Work:
     @cached_property
     def inputs(self) -> list[dict[str, str]]:
         """Path, kind and hash of each image."""
-        return describe_inputs(self.scan.exposures)
+        return describe_inputs(self.scan.exposures, self.hashes)
 
     @property
     def _copies(self) -> list[str]:

@@ -1,4 +1,7 @@
-"""Write what a run found: all of it or nothing, the old products until then."""
+"""Write what a run found: all of it or nothing, the old products until then.
+
+The tables are written first, while pictures are drawn, where an unfinished run keeps what is done.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,9 @@ from typing import Any
 from astropy.table import Table
 
 from pogson.core.columns import LIGHTCURVE, PHOTOMETRY
-from pogson.io.files import remove, write_atomic
+from pogson.io.files import make_folder, remove, write_atomic
 from pogson.io.tables import write_parts, write_table
 from pogson.pipeline.cache import to_plain
-from pogson.pipeline.memory import return_memory
 from pogson.pipeline.products import photometry_parts
 from pogson.pipeline.project import Project
 from pogson.pipeline.report.data import collect_report
@@ -22,10 +24,13 @@ from pogson.pipeline.report.page import Picture, make_report
 from pogson.pipeline.series_tables import light_curve_parts, periods_table, variability_table
 from pogson.pipeline.work import Work
 
+#: folder of the unfinished work for what `write_tables` writes
+TABLES = "tables"
+
 
 @dataclass(frozen=True)
 class Products:
-    """Everything that goes into the folder; masters, stacks and the target's files lie beside it already."""
+    """Everything that goes into the folder; whatever is no picture and no report lies beside it already."""
 
     work: Work
     frames: Table
@@ -34,18 +39,37 @@ class Products:
     provenance: dict[str, Any]
 
 
+def write_tables(project: Project, work: Work, frames: Table) -> None:
+    """Write all tables; they are not among the products yet."""
+    folder = project.cache / TABLES
+    remove(folder)
+    make_folder(folder)
+    done = work.done
+    done.stars.meta["pixel_scale"] = work.located.pixel_scale
+    write_table(folder / "stars.ecsv", done.stars)
+    write_parts(folder / "photometry.parquet", photometry_parts(done.photometry), PHOTOMETRY.empty())
+    write_table(folder / "zeropoints.ecsv", done.zero_points)
+    if len(done.residuals):
+        write_table(folder / "zeropoint_stars.parquet", done.residuals)
+    write_table(folder / "frames.ecsv", frames)
+    if work.series:
+        write_parts(folder / "lightcurves.parquet", light_curve_parts(work.series), LIGHTCURVE.empty())
+        write_table(folder / "variability.ecsv", variability_table(work.series))
+        write_table(folder / "periods.ecsv", periods_table(work.series))
+
+
 def write_products(project: Project, made: Products) -> None:
     """Replace the products of an earlier run; run.json comes last: where it is, everything is."""
     project.clear()
     _move(project.cache / "masters", project.folder / "masters")
+    for path in (project.cache / TABLES).iterdir():
+        path.replace(project.path(path.name))
     for name, picture in made.drawn.items():
         write_atomic(project.path(f"plots/{name}"), picture.png)
     for path in made.stacks.values():
         path.replace(project.path(f"stacks/{path.name}"))
     if made.work.studies:
         _move(project.cache / "target", project.folder / "target")
-    _write_tables(project, made.work, made.frames)
-    return_memory()
     report = collect_report(
         made.work.night,
         made.work.ready,
@@ -62,21 +86,6 @@ def write_products(project: Project, made: Products) -> None:
     if not project.live:
         write_atomic(project.path("run.json"), json.dumps(to_plain(made.provenance), indent=1).encode())
     project.finish()
-
-
-def _write_tables(project: Project, work: Work, frames: Table) -> None:
-    done = work.done
-    done.stars.meta["pixel_scale"] = work.located.pixel_scale
-    write_table(project.path("stars.ecsv"), done.stars)
-    write_parts(project.path("photometry.parquet"), photometry_parts(done.photometry), PHOTOMETRY.empty())
-    write_table(project.path("zeropoints.ecsv"), done.zero_points)
-    if len(done.residuals):
-        write_table(project.path("zeropoint_stars.parquet"), done.residuals)
-    write_table(project.path("frames.ecsv"), frames)
-    if work.series:
-        write_parts(project.path("lightcurves.parquet"), light_curve_parts(work.series), LIGHTCURVE.empty())
-        write_table(project.path("variability.ecsv"), variability_table(work.series))
-        write_table(project.path("periods.ecsv"), periods_table(work.series))
 
 
 def _move(here: Path, there: Path) -> None:

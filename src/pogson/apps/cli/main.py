@@ -97,6 +97,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # frames are worked on side by side: threads of linear algebra within each would only be in the way
     for library in ("OPENBLAS", "MKL", "OMP"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    # what reads and writes files beside the computation must not wait for its turn longer than it works
+    sys.setswitchinterval(0.0005)
     run_command(pogson, arguments)
 
 
