@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
+from astropy.table import Column as TableColumn
 from astropy.table import Table
+from astropy.units import Unit
 
 from pogson.core.errors import ColumnError
 
@@ -81,15 +84,23 @@ class Columns:
         Raises
         ------
         ColumnError
-            If a column of the contract is missing.
+            If a column of the contract is missing, or of another length.
         """
         self._check_names(list(values), list(values))
-        own: dict[str, Any] = {
-            c.name: np.asarray(values[c.name]).astype(c.dtype, copy=False) for c in self.columns
+        own: dict[Column, Any] = {
+            c: np.asarray(values.pop(c.name)).astype(c.dtype, copy=False) for c in self.columns
         }
-        extra = {name: value for name, value in values.items() if name not in own}
-        table = Table({**own, **extra}, meta=meta or {}, copy=False)
-        return self.describe(table)
+        if len({array.shape for array in own.values()}) > 1:
+            raise ColumnError(f"the columns of a {self.kind} table must be of one length")
+        table = Table(meta=meta or {}, copy=False)
+        for c, array in own.items():
+            # a Table would search each for what is no plain array, which takes as long as all the rest
+            column = TableColumn(array, c.name, unit=_unit(c.unit), description=c.about, copy=False)
+            column.parent_table = table
+            table.columns[c.name] = column
+        for name, value in values.items():
+            table.add_column(value, name=name, copy=False)
+        return table
 
     def empty(self, meta: dict[str, Any] | None = None) -> Table:
         """A table of this kind without rows."""
@@ -99,7 +110,7 @@ class Columns:
         """Give the contract's columns their units and descriptions; return the same table."""
         for column in self.columns:
             if column.name in table.colnames:
-                table[column.name].unit = column.unit or None
+                table[column.name].unit = _unit(column.unit)
                 table[column.name].description = column.about
         return table
 
@@ -113,6 +124,12 @@ class Columns:
             raise ColumnError(
                 f"a {self.kind} table needs column(s) {', '.join(missing)}; it has {', '.join(has) or 'none'}"
             )
+
+
+@cache
+def _unit(words: str) -> Any:
+    """A unit, read once, also one that astropy does not know; None for none."""
+    return Unit(words, parse_strict="silent") if words else None
 
 
 FRAMES = Columns(
