@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from pogson.steps.standardize.crowding import neighbor_light
+from pogson.steps.standardize.crowding import find_neighbors
 
 ARCSEC = 1 / 3600.0
 
@@ -18,7 +18,10 @@ def test_the_light_of_the_others_within_the_radius_is_counted():
         }
     )
     rows = np.array([0, 3, 1, 4])
-    assert neighbor_light(catalog, rows, "g", radius=5.0) == pytest.approx([0.1, 0.0, 10.0, 0.0], abs=1e-9)
-    assert (neighbor_light(catalog, rows, "r", radius=5.0) == 0).all()
-    assert (neighbor_light(catalog, rows, "g", radius=np.nan) == 0).all()
-    assert len(neighbor_light(catalog, rows[:0], "g", radius=5.0)) == 0
+    near = find_neighbors(catalog, rows, "g", radius=20.0)
+    assert near.light(5.0) == pytest.approx([0.1, 0.0, 10.0, 0.0], abs=1e-9)
+    assert near.light(1.0) == pytest.approx([0.0, 0.0, 0.0, 0.0], abs=1e-9)
+    assert near.light(10.0)[0] == pytest.approx(0.1 + 10.0**1.2, rel=1e-9)
+    assert (find_neighbors(catalog, rows, "r", radius=5.0).light(5.0) == 0).all()
+    assert (find_neighbors(catalog, rows, "g", radius=np.nan).light(5.0) == 0).all()
+    assert len(find_neighbors(catalog, rows[:0], "g", radius=5.0).light(5.0)) == 0

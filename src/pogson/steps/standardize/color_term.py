@@ -85,19 +85,13 @@ def _fit_frame(one: Pairs, term: ColorTerm, clip: float, min_stars: int) -> None
 
 def _fit_color(mine: list[Pairs], color: str, setting: str, clip: float) -> ColorTerm:
     """Slope of the stars' mean offsets against their colour: each star counts once."""
-    sums: dict[int, list[float]] = {}
-    for one in mine:
-        if not np.isfinite(one.zero):
-            continue
-        ready = np.flatnonzero((one.why == "") & np.isfinite(one.color))
-        for k in ready:
-            w = 1.0 / one.inst_err[k] ** 2
-            star = [0.0, 0.0, one.color[k], one.cat_err[k], one.color_var[k], one.shared_var[k]]
-            total = sums.setdefault(int(one.star[k]), star)
-            total[0] += w
-            total[1] += w * (one.offset[k] - one.zero)
-    rows = np.array(list(sums.values()), float).reshape(-1, 6)
-    n = len(rows)
+    points = np.concatenate([np.empty((0, 7)), *(_points(one) for one in mine if np.isfinite(one.zero))])
+    _, first, star = np.unique(points[:, 0], return_index=True, return_inverse=True)
+    n = len(first)
+    w = points[:, 1]
+    rows = np.column_stack(
+        [np.bincount(star, w, n), np.bincount(star, w * points[:, 2], n), points[first, 3:]]
+    )
     if n < (3 if setting == "fit" else _COLOR_STARS):
         return _describe_colors(
             mine, ColorTerm(color, reason=f"{n} stars with a colour, {_COLOR_STARS} are needed")
@@ -118,6 +112,21 @@ def _fit_color(mine: list[Pairs], color: str, setting: str, clip: float) -> Colo
     return _describe_colors(
         mine, ColorTerm(color, value, value_err, n=used, reason=f"fitted to {used} stars")
     )
+
+
+def _points(one: Pairs) -> Values:
+    """Star, weight, offset from the zero point; of the catalogue color, cat_err, color_var, shared_var."""
+    ready = (one.why == "") & np.isfinite(one.color)
+    found = (
+        one.star,
+        one.inst_err**-2.0,
+        one.offset - one.zero,
+        one.color,
+        one.cat_err,
+        one.color_var,
+        one.shared_var,
+    )
+    return np.column_stack([values[ready] for values in found])
 
 
 def _without_shared_errors(

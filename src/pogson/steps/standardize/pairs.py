@@ -10,7 +10,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from pogson.core.flags import SPOILED, Star, flag_names
-from pogson.steps.standardize.crowding import neighbor_light
+from pogson.steps.standardize.crowding import Neighbors
 from pogson.steps.standardize.gather import POGSON, Shot, Values
 
 _ENOUGH = 10  # stars that let us be strict about the rest
@@ -46,14 +46,15 @@ class Pairs:
 
 
 def pair_stars(
-    shot: Shot, matches: Table, catalog: Table, band: str, color: str, pixel_scale: float
+    shot: Shot, matches: Table, catalog: Table, band: str, color: str, reach: float, near: Neighbors
 ) -> Pairs:
-    """The stars of a frame that the catalogue knows, in `band`."""
+    """The stars of a frame that the catalogue knows, in `band`; `near` of the matches, within `reach`."""
     stars = np.asarray(shot.table["star"], np.int64)
-    where = {int(s): k for k, s in enumerate(stars)}
-    both = [(k, where[int(s)]) for k, s in enumerate(matches["star"]) if int(s) in where]
-    picked = np.array([k for k, _ in both], np.int64)
-    row = np.array([k for _, k in both], np.int64)
+    order = np.argsort(stars, kind="stable")
+    known = np.asarray(matches["star"], np.int64)
+    at = np.searchsorted(stars[order], known)
+    picked = np.flatnonzero((at < len(stars)) & (stars[order[np.minimum(at, len(stars) - 1)]] == known))
+    row = order[at[picked]]
     line = np.asarray(matches["row"], np.int64)[picked]
 
     def column(name: str) -> Values:
@@ -73,8 +74,8 @@ def pair_stars(
     flags = shot.flags[row] | np.asarray(matches["flags"], np.int64)[picked]
     why = np.array([""] * len(row), object)
     bad = SPOILED | int(Star.AMBIGUOUS | Star.VARIABLE)
-    for k in np.flatnonzero(flags & bad):
-        why[k] = flag_names(int(flags[k]) & bad)
+    for bits in np.unique(flags & bad):
+        why[(flags & bad) == bits] = flag_names(int(bits))
     why[np.isnan(cat)] = f"no {band} in the catalogue"
     why[(why == "") & ~np.isfinite(offset + inst_err)] = "no positive flux"
     # a catalogue without any errors: the scatter will tell; else a missing one is a bad sign
@@ -85,8 +86,7 @@ def pair_stars(
         why[(why == "") & unknown] = "no error in the catalogue"
         cat_err = np.where(unknown, 0.0, cat_err)
     touched = (flags & int(Star.NEIGHBOR)) != 0
-    scale = pixel_scale if np.isfinite(pixel_scale) else shot.pixel_scale
-    touched |= neighbor_light(catalog, line, band, radius=shot.reach * scale) > _NEIGHBOR_LIGHT
+    touched |= near.light(reach)[picked] > _NEIGHBOR_LIGHT
     return Pairs(
         shot, stars[row], row, cat, cat_err, bend, blue_var + red_var, shared, offset, inst_err, why, touched
     )

@@ -12,6 +12,7 @@ from astropy.table import Table
 from pogson.core.errors import SettingError
 from pogson.core.units import Mags, Sigma
 from pogson.steps.standardize.color_term import ColorTerm, doubt_lonely, fit_band
+from pogson.steps.standardize.crowding import find_neighbors
 from pogson.steps.standardize.gather import Shot, near_colors
 from pogson.steps.standardize.pairs import Pairs, leave_out, pair_stars
 from pogson.steps.standardize.zeropoint_tables import residual_table, zero_point_table
@@ -121,12 +122,20 @@ def fit_zero_points(
     has = has or [n[4:] for n in catalog.colnames if n.startswith("mag_") and not n.endswith("_err")]
     stand_in = _substitutes(substitutes, has)
     seen = list(dict.fromkeys(shot.band for shot in shots))
+    rows = np.asarray(matches["row"], np.int64)
     pairs: list[Pairs] = []
     colors: dict[str, ColorTerm] = {}
     for band in seen:
         known_as = stand_in.get(band, band)
         name = _choose_color(known_as, color, has, seen)
-        mine = [pair_stars(s, matches, catalog, known_as, name, pixel_scale) for s in shots if s.band == band]
+        ours = [shot for shot in shots if shot.band == band]
+        scales = [pixel_scale if np.isfinite(pixel_scale) else shot.pixel_scale for shot in ours]
+        reach = np.array([shot.reach for shot in ours]) * scales
+        near = find_neighbors(catalog, rows, known_as, radius=float(np.fmax.reduce(reach)))
+        mine = [
+            pair_stars(shot, matches, catalog, known_as, name, float(r), near)
+            for shot, r in zip(ours, reach, strict=True)
+        ]
         for one in mine:
             leave_out(one, min_snr, max_catalog_err)
         colors[band] = fit_band(mine, name, color_term, fixed, clip, min_stars)

@@ -80,7 +80,7 @@ def _why_none(one: Pairs, has_band: bool, min_stars: int) -> str:
 
 
 def residual_table(pairs: list[Pairs], colors: Mapping[str, ColorTerm]) -> Table:
-    """One row per frame and matched star, see `ZeroPoints`."""
+    """One row per frame and matched star, see `ZeroPoints`; long words are objects, equal ones are one."""
     parts: dict[str, Any] = {}
     for one in pairs:
         term = colors[one.shot.band]
@@ -93,10 +93,10 @@ def residual_table(pairs: list[Pairs], colors: Mapping[str, ColorTerm]) -> Table
         error = np.hypot(one.err, one.scatter if np.isfinite(one.scatter) else 0.0)
         n = len(one.star)
         for name, value in {
-            "frame": np.full(n, one.shot.frame), "band": np.full(n, one.shot.band), "star": one.star,
+            "frame": np.full(n, one.shot.frame, object), "band": np.full(n, one.shot.band), "star": one.star,
             "mag": one.cat, "mag_err": one.cat_err, "color": one.color, "x": one.shot.column("x")[one.row],
             "y": one.shot.column("y")[one.row], "residual": residual, "error": error, "used": one.used,
-            "reason": why.astype(str),
+            "reason": why,
         }.items():  # fmt: skip
             parts.setdefault(name, []).append(value)
     return Table({name: np.concatenate(values) for name, values in parts.items()})

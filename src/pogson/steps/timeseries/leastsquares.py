@@ -158,7 +158,7 @@ def _solve(mag: Values, w: Values) -> tuple[Values, Values, Values]:
     normal += w.sum() / len(mag) ** 2
     # groups of stars that share no frame are free against each other: a trifle holds them
     normal[np.diag_indices(len(mag))] *= 1.0 + 1e-10
-    inverse: Values = np.linalg.inv(normal)
+    inverse = np.asarray(np.linalg.inv(normal), float)
     star = inverse @ right
     offset = (share * (mag - star[:, None])).sum(0)
     middle = float(offset[seen].mean()) if seen.any() else 0.0

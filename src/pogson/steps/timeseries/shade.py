@@ -62,7 +62,7 @@ def find_shaded(
     if len(telling) <= neighbors:
         return shaded
     near = _neighbors(x, y, telling, neighbors)
-    for frame in range(shaded.shape[1]):
+    for frame in range(len(curves.frames)):
         loss, error = _losses(curves, (slice(None), frame), usual, spread)
         with np.errstate(invalid="ignore"):
             fading = (loss[telling] > limit * error[telling]) & (loss[telling] > least)
