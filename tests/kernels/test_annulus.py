@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pogson.kernels.annulus import BINS, annulus_sky, clipped_level
+from pogson.kernels.annulus import BINS, annulus_sky, clipped_level, typical_pixel
 from pogson.kernels.stats import clipped_width
 
 KAPPA = 3.0
@@ -30,7 +30,7 @@ def slow_level(values):
 
 def sky(data, blocked=None, x=40.0, y=40.0, inner=10.0, outer=16.0, least=50):
     blocked = np.zeros(data.shape, np.uint8) if blocked is None else blocked
-    got = annulus_sky(data, blocked, np.array([x]), np.array([y]), inner, outer, KAPPA, least)
+    got = annulus_sky(data, blocked, np.array([x]), np.array([y]), np.array([0]), inner, outer, KAPPA, least)
     return [value[0] for value in got]
 
 
@@ -108,3 +108,23 @@ def test_a_full_annulus_first_lets_in_faint_light_then_grows():
     blocked[:] = 6
     found = sky(data, blocked, 60.0, 60.0)
     assert found[4] == 3 and np.isnan(found[0])
+
+
+def test_the_order_in_which_stars_are_measured_does_not_matter():
+    rng = np.random.default_rng(8)
+    data = rng.normal(100.0, 10.0, (90, 90)).astype(np.float32)
+    x, y = rng.uniform(0.0, 90.0, (2, 20))
+    free = np.zeros(data.shape, np.uint8)
+    one, other = (
+        annulus_sky(data, free, x, y, order, 6.0, 12.0, KAPPA, 50)
+        for order in (np.arange(20), rng.permutation(20))
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (33, 48), (64, 64)])
+def test_the_typical_pixel_is_the_median_of_a_grid(shape):
+    image = np.random.default_rng(9).normal(3.0, 1.0, shape).astype(np.float32)
+    image[0, 0] = np.nan
+    assert typical_pixel(image, 3) == pytest.approx(np.nanmedian(image[::3, ::3]), rel=1e-6)
+    assert np.isnan(typical_pixel(np.full((4, 4), np.nan, np.float32), 16))

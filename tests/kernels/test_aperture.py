@@ -20,7 +20,19 @@ def scene(seed=0):
 def run(data, variance, mask, x, y, radii, core=1.0, planes=(NONE,) * 4, read=0.0, quantisation=0.0):
     x, y, radii = (np.atleast_1d(np.asarray(v, float)) for v in (x, y, radii))
     return sum_apertures(
-        data, variance, mask, BAD | EMPTY, EMPTY, x, y, radii, core, *planes, read, quantisation
+        data,
+        variance,
+        mask,
+        BAD | EMPTY,
+        EMPTY,
+        x,
+        y,
+        np.arange(len(x)),
+        radii,
+        core,
+        *planes,
+        read,
+        quantisation,
     )
 
 

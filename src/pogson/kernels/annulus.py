@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, uintp
 
 from pogson.kernels.prefetch import ask_for
-from pogson.kernels.stats import bin_of, clipped_width, mean_std, quickselect, running_sums, two_ranks
+from pogson.kernels.stats import bin_of, clipped_width, mean_std, median, quickselect, running_sums, two_ranks
 
 BINS = 256
 FINE = 12  # binary places of a bin: values are counted and summed as whole numbers of 1 / 65536 sigma
@@ -16,7 +16,7 @@ MIDDLE = BINS << (FINE - 1)
 
 
 @njit(cache=True, nogil=True)
-def annulus_sky(data, blocked, x, y, inner, outer, kappa, min_pixels):
+def annulus_sky(data, blocked, x, y, order, inner, outer, kappa, min_pixels):
     """Clipped median, mean and scatter of the pixels whose centre lies in an annulus.
 
     Where fewer than `min_pixels` are free, the next of these is tried: leave out only the
@@ -31,6 +31,8 @@ def annulus_sky(data, blocked, x, y, inner, outer, kappa, min_pixels):
         As from `paint_stars`: bit 1 unusable, bit 2 core of a star, bit 4 reach of a star.
     x, y : float64 (n,)
         Centres; NaN gives NaN.
+    order : int64 (n,)
+        In which they are gone through: neighbours in the image are neighbours in memory.
     inner, outer : float
         Radii in pixels.
     kappa : float
@@ -58,10 +60,11 @@ def annulus_sky(data, blocked, x, y, inner, outer, kappa, min_pixels):
     ends = np.empty((4, 2 * math.ceil(wide) + 3), np.int32)
     sums = np.empty((3, BINS + 1), np.int64)
     shrink = clipped_width(kappa)
-    for s in range(n):
-        if s + 1 < n:
-            ask_for(data, x[s + 1], y[s + 1], outer)
-            ask_for(blocked, x[s + 1], y[s + 1], outer)
+    for a in range(n):
+        s = order[a]
+        if a + 1 < n:
+            ask_for(data, x[order[a + 1]], y[order[a + 1]], outer)
+            ask_for(blocked, x[order[a + 1]], y[order[a + 1]], outer)
         if not (-wide <= x[s] <= nx + wide and -wide <= y[s] <= ny + wide):
             attempt[s] = 3
             continue
@@ -274,3 +277,27 @@ def _drop_infinite(values, n):
             values[kept] = values[i]
             kept += 1
     return kept
+
+
+@njit(cache=True, nogil=True)
+def typical_pixel(image, step):
+    """Median of every `step`-th pixel of every `step`-th row, of those that are finite.
+
+    Parameters
+    ----------
+    image : float32 (ny, nx)
+        Any plane of a frame.
+    step : int
+        In pixels.
+
+    Returns
+    -------
+    float
+        NaN where there is none.
+    """
+    values, n = np.empty(image.size // step + image.shape[0] + 1, np.float32), 0
+    for j in range(0, image.shape[0], step):
+        for i in range(0, image.shape[1], step):
+            values[n] = image[j, i]
+            n += 1
+    return median(values, _drop_infinite(values, n))

@@ -20,6 +20,7 @@ def sum_apertures(
     lost,
     x,
     y,
+    order,
     radii,
     core,
     flat,
@@ -50,6 +51,8 @@ def sum_apertures(
         Those among them that no filling can remedy.
     x, y : float64 (n,)
         Centres; NaN gives NaN.
+    order : int64 (n,)
+        In which they are gone through: neighbours in the image are neighbours in memory.
     radii : float64 (nr,)
         In pixels; the first is the main one, to which `bits`, `peak` and `terms` belong.
     core : float
@@ -85,16 +88,18 @@ def sum_apertures(
     for k in range(nr):
         reach = max(reach, radii[k])
     corners = np.empty((3, 2 * math.ceil(reach) + 5))
-    for s in range(n):
+    for a in range(n):
+        s = order[a]
         cx, cy = x[s], y[s]
-        if s + 1 < n:
-            ask_for(data, x[s + 1], y[s + 1], reach)
-            ask_for(variance, x[s + 1], y[s + 1], reach)
-            ask_for(mask, x[s + 1], y[s + 1], reach)
-            ask_for(flat, x[s + 1], y[s + 1], reach)
-            ask_for(flat_variance, x[s + 1], y[s + 1], reach)
-            ask_for(dark, x[s + 1], y[s + 1], reach)
-            ask_for(master_variance, x[s + 1], y[s + 1], reach)
+        if a + 1 < n:
+            next_x, next_y = x[order[a + 1]], y[order[a + 1]]
+            ask_for(data, next_x, next_y, reach)
+            ask_for(variance, next_x, next_y, reach)
+            ask_for(mask, next_x, next_y, reach)
+            ask_for(flat, next_x, next_y, reach)
+            ask_for(flat_variance, next_x, next_y, reach)
+            ask_for(dark, next_x, next_y, reach)
+            ask_for(master_variance, next_x, next_y, reach)
         if not (-reach <= cx <= nx + reach and -reach <= cy <= ny + reach):
             continue
         for k in range(nr):

@@ -6,6 +6,7 @@ import pytest
 from pogson.core.frame import Calibration, Frame
 from pogson.steps.measure.annulus import measure_annulus
 from pogson.steps.measure.budget import zero_errors
+from pogson.steps.measure.stars import Stars
 
 EMPTY = np.empty((0, 0), np.float32)
 
@@ -30,11 +31,11 @@ def test_the_level_of_a_dark_sky_is_not_below_the_truth(sky, dark, read_noise, m
     rng = np.random.default_rng(sky + dark)
     where = np.arange(60.0, 850.0, 110.0)
     x, y = (a.ravel() for a in np.meshgrid(where, where))
-    pulls = []
+    stars, pulls = Stars(np.arange(len(x)), x, y, np.ones(len(x)), 3.0, 3.0), []
     for _ in range(3):
         frame = read_out(rng, sky, dark, read_noise)
         blocked = np.zeros(frame.shape, np.uint8)
-        found = measure_annulus(frame, x, y, blocked, inner=30.0, outer=55.0, method=method)
+        found = measure_annulus(frame, stars, blocked, inner=30.0, outer=55.0, method=method)
         pulls.append((found.level - sky) / found.level_err)
     # two errors of a mean and of a width from 192 numbers
     assert abs(np.mean(pulls)) < 0.1 + 2.0 / np.sqrt(np.size(pulls))

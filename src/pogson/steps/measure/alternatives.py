@@ -59,7 +59,7 @@ def measure_box(
     layout = lay_out(frame, field, at=at, fwhm=fwhm, annulus_inner=annulus_inner)
     stars = layout.stars
     inner, outer = annulus_inner * stars.fwhm, annulus_outer * stars.fwhm
-    sky = measure_annulus(frame, stars.x, stars.y, layout.blocked, inner=inner, outer=outer)
+    sky = measure_annulus(frame, stars, layout.blocked, inner=inner, outer=outer)
     n = len(stars.x)
     flux, flux_err, pixels = np.full(n, nan), np.full(n, nan), np.zeros(n, int)
     flags = np.full(n, int(Star.INCOMPLETE))

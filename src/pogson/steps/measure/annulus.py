@@ -14,11 +14,11 @@ from pogson.core.flags import UNUSABLE
 from pogson.core.frame import Frame
 from pogson.core.transform import Transform
 from pogson.core.units import Fwhms, Pixels
-from pogson.kernels.annulus import annulus_sky
+from pogson.kernels.annulus import annulus_sky, typical_pixel
 from pogson.kernels.neighbors import paint_stars
 from pogson.steps.measure.budget import SKY_FACTOR
 from pogson.steps.measure.profile import surface_radius
-from pogson.steps.measure.stars import Stars, by_rows, locate_stars
+from pogson.steps.measure.stars import Stars, locate_stars
 
 Array = NDArray[np.float64]
 
@@ -64,8 +64,7 @@ class AnnulusSky:
 
 def measure_annulus(
     frame: Frame,
-    x: Array,
-    y: Array,
+    stars: Stars,
     blocked: NDArray[np.uint8],
     *,
     inner: float,
@@ -79,8 +78,8 @@ def measure_annulus(
     ----------
     frame : Frame
         Sky not subtracted.
-    x, y : (n,)
-        Centres in pixels.
+    stars : Stars
+        Where they are.
     blocked : uint8 (ny, nx)
         Pixels to leave out, as from `block_stars`.
     inner, outer : float
@@ -116,14 +115,12 @@ def measure_annulus(
     """
     if method not in SKY_FACTOR:
         raise SettingError(f"sky_method must be one of {', '.join(SKY_FACTOR)}, got {method!r}")
-    order, back = by_rows(y)
-    found = annulus_sky(
-        frame.data, blocked, x[order], y[order], float(inner), float(outer), CLIP, int(min_pixels)
+    median, mean, sigma, n, attempt = annulus_sky(
+        frame.data, blocked, stars.x, stars.y, stars.order, float(inner), float(outer), CLIP, int(min_pixels)
     )
-    median, mean, sigma, n, attempt = (values[back] for values in found)
     if frame.unit == "electron":
-        dark = frame.calibration.dark[::16, ::16]
-        skewed = _skewness_shift(median, sigma, float(np.median(dark)) if dark.size else 0.0)
+        dark = frame.calibration.dark
+        skewed = _skewness_shift(median, sigma, typical_pixel(dark, 16) if dark.size else 0.0)
         tail = CLIP**2 * exp(-0.5 * CLIP**2)
         median = median + (1.0 + tail) * skewed
         mean = mean + sqrt(2.0 / pi) * (CLIP + 1.0 / CLIP) * tail * skewed
@@ -164,7 +161,7 @@ def block_stars(
     uint8 (ny, nx)
         Bit 1 unusable pixel, bit 2 core of a star, bit 4 reach of a star.
     """
-    noise = float(np.sqrt(np.nanmedian(frame.variance[::16, ::16])))
+    noise = sqrt(typical_pixel(frame.variance, 16))
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = surface_radius(0.2 * noise / np.where(flux > 0.0, flux, 0.0), fwhm, beta)
     reach = np.clip(np.nan_to_num(reach, nan=0.0), 1.5 * fwhm, max(limit, 1.5 * fwhm))

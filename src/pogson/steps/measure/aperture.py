@@ -20,7 +20,7 @@ from pogson.kernels.aperture import sum_apertures
 from pogson.steps.measure.annulus import Layout, lay_out, measure_annulus
 from pogson.steps.measure.budget import POGSON, scintillation, split_variance, zero_errors
 from pogson.steps.measure.phase import phase_scatter
-from pogson.steps.measure.stars import Stars, by_rows, contamination
+from pogson.steps.measure.stars import Stars, contamination
 
 Array = NDArray[np.float64]
 
@@ -116,8 +116,7 @@ def measure_aperture(
         )
     sky = measure_annulus(
         frame,
-        stars.x,
-        stars.y,
+        stars,
         layout.blocked,
         inner=inner,
         outer=outer,
@@ -203,15 +202,15 @@ def _zero_errors(frame: Frame, inner: float, outer: float, radii: Array) -> Arra
 def sum_stars(frame: Frame, stars: Stars, radii: Array) -> tuple[Any, ...]:
     """Sums of a frame's pixels in apertures, as from `sum_apertures`; no sky is subtracted."""
     made = frame.calibration
-    order, back = by_rows(stars.y)
-    found = sum_apertures(
+    return sum_apertures(  # type: ignore[no-any-return]
         frame.data,
         frame.variance,
         frame.mask,
         FILLED,
         int(Pixel.EMPTY),
-        stars.x[order],
-        stars.y[order],
+        stars.x,
+        stars.y,
+        stars.order,
         radii,
         0.5 * stars.fwhm,
         made.flat,
@@ -221,7 +220,6 @@ def sum_stars(frame: Frame, stars: Stars, radii: Array) -> tuple[Any, ...]:
         float(made.read_variance),
         float(made.quantisation_variance),
     )
-    return tuple(values[back] for values in found)
 
 
 def _flag_neighbors(stars: Stars, radius: float) -> NDArray[np.int64]:

@@ -129,7 +129,7 @@ def fit_growth(
     inner = annulus_inner * stars.fwhm
     annulus = (inner, max(annulus_outer * stars.fwhm, sqrt(inner**2 + 300.0 / pi)))
     if not np.any(stars.flux > 0.0):
-        sky = measure_annulus(frame, stars.x, stars.y, blocked, inner=annulus[0], outer=annulus[1])
+        sky = measure_annulus(frame, stars, blocked, inner=annulus[0], outer=annulus[1])
         sums = sum_stars(frame, stars, np.array([main]))[0][:, 0]
         stars = dataclasses.replace(stars, flux=sums - sky.level * pi * main**2)
     best = 0

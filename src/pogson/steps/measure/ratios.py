@@ -83,7 +83,7 @@ def measure_ratios(
     annulus: tuple[float, float],
 ) -> Ratios:
     """Ratios of the stars that are whole and precise; none is left where no star is."""
-    sky = measure_annulus(frame, stars.x, stars.y, blocked, inner=annulus[0], outer=annulus[1], method="mean")
+    sky = measure_annulus(frame, stars, blocked, inner=annulus[0], outer=annulus[1], method="mean")
     # the largest radius first: bits and peak belong to it
     sums, variances, coverage, bits, _, _ = sum_stars(frame, stars, np.ascontiguousarray(radii[::-1]))
     area = pi * radii**2

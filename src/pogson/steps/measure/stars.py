@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import inf, isnan, nan
 
 import numpy as np
@@ -16,6 +17,8 @@ from pogson.steps.measure.profile import displaced_light
 
 Array = NDArray[np.float64]
 
+DISTANCE_STEP = 0.1  # fwhm
+
 
 @dataclass(frozen=True)
 class Stars:
@@ -27,6 +30,11 @@ class Stars:
     flux: Array
     fwhm: float
     beta: float
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """Indices that sort them by the image's rows, those without a place last."""
+        return np.argsort(self.y, kind="stable")
 
 
 def locate_stars(field: Table, at: Transform | None, fwhm: float) -> Stars:
@@ -57,26 +65,28 @@ def locate_stars(field: Table, at: Transform | None, fwhm: float) -> Stars:
 
 def _values(field: Table, name: str) -> Array:
     """A column as plain numbers; NaN where it is masked."""
-    return np.ascontiguousarray(np.ma.filled(np.ma.asarray(field[name], dtype=np.float64), nan))
-
-
-def by_rows(y: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices that sort stars by the image's rows, and those that sort them back.
-
-    Neighbours in the image are neighbours in memory: measured one after the other they are read once.
-    """
-    order = np.argsort(y, kind="stable")
-    return order, np.argsort(order)
+    values = field[name]
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.astype(np.float64).filled(nan)
+    return np.ascontiguousarray(values, np.float64)
 
 
 def contamination(stars: Stars, radius: float) -> tuple[Array, Array]:
     """Neighbours' light over the star's own in the aperture, and the distance of the worst in pixels."""
-    step = 0.1 * stars.fwhm
-    distance = np.arange(0.0, radius + 4.0 * stars.fwhm, step)
-    fraction = displaced_light(distance, radius, stars.fwhm, stars.beta)
+    fraction = _light_at(round(radius / stars.fwhm, 6), stars.beta)
     light, nearest = neighbor_light(
-        stars.x, stars.y, stars.flux, np.argsort(stars.y), np.append(fraction, 0.0), step
+        stars.x, stars.y, stars.flux, stars.order, fraction, DISTANCE_STEP * stars.fwhm
     )
     own = fraction[0] * np.where(stars.flux > 0.0, stars.flux, nan)
     # a star of unknown flux in the light of a known one: no share is too large
     return np.where(np.isnan(own) & (light > 0.0), inf, light / own), nearest
+
+
+@lru_cache(maxsize=64)
+def _light_at(radius: float, beta: float) -> Array:
+    """Fraction of a star's light in an aperture further and further away, all in units of the FWHM.
+
+    Frames of a night share it.
+    """
+    distance = np.arange(0.0, radius + 4.0, DISTANCE_STEP)
+    return np.append(displaced_light(distance, radius, 1.0, beta), 0.0)
