@@ -8,7 +8,7 @@ from detect_scene import NOISE, SKY, grid, scene
 
 from pogson.core.errors import SettingError
 from pogson.core.frame import Frame
-from pogson.steps.detect.sky import estimate_sky, hide_stars
+from pogson.steps.detect.sky import Boxes, estimate_sky
 
 NOWHERE = np.empty(0)
 
@@ -51,8 +51,9 @@ def test_stars_raise_the_deviation_of_the_frame_but_not_the_noise():
 def test_a_second_look_without_the_stars_is_better():
     x, y = grid((512, 512), 24)
     frame = scene((512, 512), x, y, 3e4)
-    first = estimate_sky(frame)
-    second = hide_stars(frame, first, x, y, np.full(len(x), 8.0))
+    boxes = Boxes(frame, 64)
+    first = boxes.sky
+    second = boxes.take_out(x, y, np.full(len(x), 8.0))
     assert second.median_noise == pytest.approx(NOISE, rel=0.015)
     assert second.median_level == pytest.approx(SKY, abs=0.05 * NOISE)
     assert abs(second.median_noise - NOISE) < abs(first.median_noise - NOISE)

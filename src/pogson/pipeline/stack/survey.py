@@ -167,7 +167,7 @@ class Survey:
         # what is given by rows is overwritten by the next rows
         parts = [[plane.copy() for plane in rows(y - 32, y + 32)] for y in centers]
         strips = _frame_of(parts, exposure)
-        sky = replace(estimate_sky(strips, box=64), shape=rows.shape, counted=None)
+        sky = replace(estimate_sky(strips, box=64), shape=rows.shape)
         noise = float(np.sqrt(np.median(strips.variance[::4, ::4])))
         return Surveyed(exposure, stars, fwhm, beta, sky, rows, rows.shape, "electron", noise)
 

@@ -31,7 +31,7 @@ from pogson.steps.detect.peaks import (
 )
 from pogson.steps.detect.saturated import FULL, beside_saturation, saturated_stars
 from pogson.steps.detect.shape import LEAST_SNR, fit_psf, measure_profile, measure_shapes, stretch_of
-from pogson.steps.detect.sky import Sky, estimate_sky, hide_stars
+from pogson.steps.detect.sky import Boxes, Sky
 
 Values = NDArray[np.float64]
 
@@ -111,12 +111,12 @@ def detect_stars(
     if not (np.isnan(fwhm) or fwhm > 0.5):
         raise SettingError(f"fwhm = {fwhm:g} px must be above 0.5, or nan to measure it on the frame")
     parts = [_read_part(text) for text in left_out]
-    first = estimate_sky(frame, box=box)
-    sky = _with_noise(frame, first)
+    boxes = Boxes(frame, box)
+    sky = _with_noise(frame, boxes.sky)
     found, peaks, width, measured = _search(frame, sky, threshold, fwhm, start)
     reach = star_radii(peaks, measured)
     if pi * (reach @ reach) > CROWDED * frame.data.size:
-        sky = _with_noise(frame, hide_stars(frame, first, peaks.x, peaks.y, reach))
+        sky = _with_noise(frame, boxes.take_out(peaks.x, peaks.y, reach))
         found = search_again(frame, sky, threshold, found)
         fine = search_frame(frame, sky, threshold, width, NARROW, 1.0)
         peaks = peaks_above(frame, sky, threshold, found, fine)
@@ -132,7 +132,6 @@ def detect_stars(
         for axis, along in (("x", stretch), ("y", 1.0 / stretch)):
             place, err = stars[axis], stars[f"{axis}_err"]
             place[:], err[:] = remove_pixel_bias(place.data, err.data, psf, fwhm=measured, stretch=along)
-    sky = replace(sky, counted=None)  # as large as the frame, and of no more use
     stars.meta.update(psf=psf, sky=sky, exposure=frame.exposure, fwhm=width, n_rejected=rejected)
     return stars
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,8 @@ from pogson.kernels.background import (
     mesh_values,
     smooth_mesh,
 )
+
+Values = NDArray[np.float64]
 
 KAPPA = 3.0
 LEAST = 0.15  # share of usable pixels that a box must have
@@ -40,9 +42,6 @@ class Sky:
     level_mesh: Image
     noise_mesh: Image
     shape: tuple[int, int]
-    counted: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.uint8]] | None = field(
-        default=None, repr=False, compare=False
-    )  # histograms of the boxes, and each pixel's place there
 
     @cached_property
     def level(self) -> Image:
@@ -64,11 +63,11 @@ class Sky:
         """Median of the boxes' noises."""
         return float(np.median(self.noise_mesh))
 
-    def level_at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    def level_at(self, x: Values, y: Values) -> Values:
         """Sky level at places."""
         return mesh_values(self.level_mesh, *self.shape, x, y)
 
-    def noise_at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    def noise_at(self, x: Values, y: Values) -> Values:
         """Noise of one pixel at places."""
         return np.maximum(mesh_values(self.noise_mesh, *self.shape, x, y), self._least_noise)
 
@@ -106,26 +105,37 @@ def estimate_sky(frame: Frame, *, box: Pixels = 64) -> Sky:
     more two rows of four are read. Boxes with fewer than 15 % usable pixels take the mean
     of their neighbours. A 3 x 3 median of the mesh removes bright stars and galaxies.
     """
-    if not box >= 4:
-        raise SettingError(
-            f"box = {box:g} px is too small for a sky level; use 4 or more, 64 suits most frames"
+    return Boxes(frame, box).sky
+
+
+class Boxes:
+    """The boxes of a frame in which its sky is estimated, with their histograms.
+
+    Attributes
+    ----------
+    sky : Sky
+        Level and noise by all pixels.
+    """
+
+    def __init__(self, frame: Frame, box: Pixels) -> None:
+        if not box >= 4:
+            raise SettingError(
+                f"box = {box:g} px is too small for a sky level; use 4 or more, 64 suits most frames"
+            )
+        rows, columns = (int(max(1, round(n / box))) for n in frame.shape)
+        level, noise, *self._counted = box_statistics(
+            frame.data, frame.mask, UNUSABLE, rows, columns, KAPPA, LEAST
         )
-    rows, columns = (max(1, round(n / box)) for n in frame.shape)
-    level, noise, *counted = box_statistics(
-        frame.data, frame.mask, UNUSABLE, int(rows), int(columns), KAPPA, LEAST
-    )
-    return Sky(smooth_mesh(_fill(level)), smooth_mesh(_fill(noise)), frame.shape, tuple(counted))
+        self._frame, self.sky = frame, _smooth_sky(level, noise, frame)
+
+    def take_out(self, x: Values, y: Values, radius: Values) -> Sky:
+        """The sky without the pixels within `radius` of some places: they are taken out for good."""
+        data, mask = self._frame.data, self._frame.mask
+        level, noise = hide_discs(data, mask, UNUSABLE, KAPPA, LEAST, x, y, radius, *self._counted)
+        return _smooth_sky(level, noise, self._frame)
 
 
-def hide_stars(
-    frame: Frame, sky: Sky, x: NDArray[np.float64], y: NDArray[np.float64], radius: NDArray[np.float64]
-) -> Sky:
-    """The sky of a frame without the pixels within `radius` of its stars; `sky` is from `estimate_sky`."""
-    assert sky.counted is not None
-    scale, counts, places = sky.counted
-    level, noise = hide_discs(
-        frame.data, frame.mask, UNUSABLE, KAPPA, LEAST, x, y, radius, scale, counts.copy(), places.copy()
-    )
+def _smooth_sky(level: Image, noise: Image, frame: Frame) -> Sky:
     return Sky(smooth_mesh(_fill(level)), smooth_mesh(_fill(noise)), frame.shape)
 
 
