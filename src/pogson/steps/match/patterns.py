@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+
+from pogson.kernels.triangles import agreeing, alike
 
 Positions = NDArray[np.complexfloating[Any, Any]]
 Indices = NDArray[np.int64]
@@ -52,9 +53,7 @@ def make_triangles(z: Positions) -> Indices:
     sets = [_triples(min(_EVERY, len(z)))]
     if len(z) > _EVERY:
         near = min(_NEAR, len(z) - 1)
-        _, around = cKDTree(np.column_stack([z.real, z.imag])).query(
-            np.column_stack([z.real, z.imag]), near + 1
-        )
+        around = np.argsort(np.abs(z[:, None] - z), axis=1, kind="stable")[:, : near + 1]
         pairs = np.array(list(combinations(range(1, near + 1), 2)))
         local = np.stack(
             [np.repeat(around[:, :1], len(pairs), 1), around[:, pairs[:, 0]], around[:, pairs[:, 1]]], -1
@@ -99,14 +98,17 @@ def find_similarities(
     if len(rows1) == 0 or len(rows2) == 0:
         return
     stretch = _RATIO / max(log_tolerance, 1e-3)
-    tree1 = cKDTree(np.column_stack([shape1, (np.log(size1) + log_scale) * stretch]))
-    tree2 = cKDTree(np.column_stack([shape2, np.log(size2) * stretch]))
-    pairs = tree1.sparse_distance_matrix(tree2, _RATIO, p=np.inf, output_type="ndarray")
-    if len(pairs) == 0:
+    order = np.argsort(shape2[:, 0], kind="stable")
+    these = np.column_stack([shape1, (np.log(size1) + log_scale) * stretch])
+    those = np.column_stack([shape2, np.log(size2) * stretch])[order]
+    begin = np.searchsorted(those[:, 0], these[:, 0] - _RATIO)
+    i, j, apart = alike(these, those, begin, _RATIO)
+    if len(i) == 0:
         return
-    if len(pairs) > _MOST_VOTES:
-        pairs = pairs[np.argpartition(pairs["v"], _MOST_VOTES)[:_MOST_VOTES]]
-    p, q = first[rows1[pairs["i"]]], second[rows2[pairs["j"]]]
+    if len(i) > _MOST_VOTES:
+        best = np.argpartition(apart, _MOST_VOTES)[:_MOST_VOTES]
+        i, j = i[best], j[best]
+    p, q = first[rows1[i]], second[rows2[order[j]]]
     flip = _turn(p) != _turn(q)
     p = np.where(flip[:, None], p.conj(), p)
     centre_p, centre_q = p.mean(1), q.mean(1)
@@ -114,7 +116,7 @@ def find_similarities(
     alpha = (dp.conj() * dq).sum(1) / (np.abs(dp) ** 2).sum(1)
     middle = first.mean()
     image = centre_q + alpha * (np.where(flip, middle.conjugate(), middle) - centre_p)
-    yield from _agreeing(alpha, image, flip, size1[pairs["i"]], middle, most)
+    yield from _agreeing(alpha, image, flip, size1[i], middle, most)
 
 
 def _turn(p: Positions) -> NDArray[np.bool_]:
@@ -138,27 +140,14 @@ def _agreeing(
     cells = np.floor(place[:, [0, 1, 2, 3, 5]] / 2.5).astype(np.int64)
     key = cells @ np.array([1, 100_003, 10_000_019, 1_000_000_007, 100_000_000_003])
     _, cell, count = np.unique(key, return_inverse=True, return_counts=True)
-    found: list[Similarity] = []
     left = np.ones(len(alpha), bool)
-    for turn, best in enumerate(np.argsort(-count, kind="stable")[: 4 * most]):
-        if turn == _CROWDED:
-            yield from sorted(found, key=lambda s: -s.votes)
-            found = []
-        mine = np.flatnonzero((cell == best) & left)
-        if len(mine) < min(2, count[best]):
-            continue
-        centre = np.median(place[mine], 0)
-        for _ in range(2):
-            members = np.flatnonzero((np.abs(place - centre) <= 1.0).all(1))
-            if len(members):
-                centre = place[members].mean(0)
-        if len(members) == 0:
-            members = mine
-        left[members] = False
-        weight = size[members] ** 2
-        a = complex(np.average(alpha[members], weights=weight))
-        c = complex(np.average(image[members], weights=weight))
-        mirrored = bool(flip[mine[0]])
-        beta = c - a * (middle.conjugate() if mirrored else middle)
-        found.append(Similarity(a, beta, mirrored, len(members)))
-    yield from sorted(found, key=lambda s: -s.votes)[:most]
+    votes = np.column_stack([alpha.real, alpha.imag, image.real, image.imag])
+    crowded = np.argsort(-count, kind="stable")[: 4 * most]
+    for some in (crowded[:_CROWDED], crowded[_CROWDED:]):
+        mean, members, begin = agreeing(place, votes, size**2, cell, some, left)
+        found = []
+        for (ax, ay, cx, cy), n, mirrored in zip(mean, members, flip[begin], strict=True):
+            a, c = complex(ax, ay), complex(cx, cy)
+            beta = c - a * (middle.conjugate() if mirrored else middle)
+            found.append(Similarity(a, beta, bool(mirrored), int(n)))
+        yield from sorted((s for s in found if s.votes), key=lambda s: -s.votes)[:most]
