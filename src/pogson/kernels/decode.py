@@ -79,10 +79,22 @@ def calibrate_stored(
     int
         Number of saturated pixels.
     """
-    ny, nx = data.shape
+    return calibrate_rows(
+        stored, scale, zero, level, y0, x0, limits, gain, offset, factor, base, relative, bits,
+        data, variance, mask, np.int64(0), data.shape[0],
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def calibrate_rows(
+    stored, scale, zero, level, y0, x0, limits, gain, offset, factor, base, relative, bits,
+    data, variance, mask, first, last,
+):  # fmt: skip
+    """`calibrate_stored`, rows `first` to `last` (stop excluded) only."""
+    nx = data.shape[1]
     row = np.empty(nx, np.float32)
     n = 0
-    for y in range(ny):
+    for y in range(first, last):
         _native_row(stored[y0 + y, x0 : x0 + nx], scale, zero, row)
         k = min(y, offset.shape[0] - 1)
         n += _calibrate_row(
@@ -117,28 +129,33 @@ def _native_row(stored, scale, zero, out):
 
 @njit(cache=True, nogil=True)
 def _calibrate_row(adu, level, limits, gain, offset, factor, base, relative, bits, data, variance, mask):
-    per_gain = np.float32(1.0) / gain
-    quarter = np.float32(0.25)
-    n = 0
+    per_gain, quarter, infinite = np.float32(1.0) / gain, np.float32(0.25), np.float32(np.inf)
+    saturation, linearity = limits
+    # Loops without a branch over few arrays each: they run on several pixels at once.
     for x in range(data.size):
-        v = adu[x]
         f = factor[x]
-        value = (v - level - offset[x]) * f
-        spread = value * (f * per_gain + value * relative[x]) + base[x]
-        flag = bits[x]
-        if v >= limits[0]:
-            flag |= SATURATED
-            n += 1
-        elif v >= limits[1]:
-            flag |= NONLINEAR
-        if not np.isfinite(value):
-            flag |= EMPTY
-            value = np.float32(0.0)
-            spread = base[x]
+        value = (adu[x] - level - offset[x]) * f
         data[x] = value
         # A faint pixel may scatter below the level of no light: never below a quarter of its read variance.
-        variance[x] = max(spread, quarter * base[x])
-        mask[x] = flag
+        variance[x] = max(value * (f * per_gain + value * relative[x]) + base[x], quarter * base[x])
+    odd = np.int32(0)
+    for x in range(data.size):
+        odd += np.int32(adu[x] >= saturation) + np.int32(adu[x] >= linearity)
+        odd += np.int32(not abs(data[x]) < infinite)
+    for x in range(data.size):
+        mask[x] = bits[x]
+    if odd == 0:
+        return 0
+    n = 0
+    for x in range(data.size):
+        if adu[x] >= saturation:
+            mask[x] |= SATURATED
+            n += 1
+        elif adu[x] >= linearity:
+            mask[x] |= NONLINEAR
+        if not abs(data[x]) < infinite:
+            mask[x] |= EMPTY
+            data[x], variance[x] = np.float32(0.0), base[x]
     return n
 
 
@@ -175,8 +192,8 @@ def grow_saturated(adu_excess, mask, saturated, bleed, floor):
                 while end < ny and mask[end, x] & saturated:
                     end += 1
                 if end - y >= 3:
-                    _follow(adu_excess, mask, end, x, 1, bleed, floor)
-                    _follow(adu_excess, mask, y - 1, x, -1, bleed, floor)
+                    for start, step in ((end, 1), (y - 1, -1)):
+                        _follow(adu_excess, mask, start, x, step, bleed, floor)
 
 
 @njit(cache=True, nogil=True)

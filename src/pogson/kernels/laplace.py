@@ -5,17 +5,21 @@ import math
 import numpy as np
 from numba import njit
 
+from pogson.kernels.sharp import doubled
 from pogson.kernels.stats import median, quickselect
 
-_HIT = np.uint8(1)
-# Share of the contrast demanded against the fourth highest pixel of 3 x 3 (see `_plain_structure`).
+# Bits of core.flags.Pixel that make a pixel useless: BAD, HOT, SATURATED, BLEED, EMPTY, FLAT.
+UNUSABLE = np.uint16(1 | 2 | 4 | 8 | 64 | 128)
+# Bits that no flag has, set while it is worked.
+_HIT, _SEEN = np.uint16(1 << 15), np.uint16(1 << 14)
+# Share of the contrast demanded against the fourth highest pixel of 3 x 3 (see `_stands_on_a_star`).
 _SURE = 0.5
 LEAST_NOISE2 = 0.02  # share of its variance that a pixel has without the photons of the hit
 
 
 @njit(cache=True, nogil=True)
-def laplace_hits(data, variance, usable, poisson, threshold, neighbor, contrast, iterations):
-    """Flag pixels hit by cosmic rays, after van Dokkum 2001 (PASP 113, 1420).
+def laplace_hits(data, variance, mask, sharp, poisson, threshold, neighbor, contrast, iterations):
+    """Find pixels hit by cosmic rays, after van Dokkum 2001 (PASP 113, 1420).
 
     The Laplacian of an image in which each pixel is split into 2 x 2 is positive only at the four corners of
     a pixel; it is computed here from the pixel and its four neighbours, without making that
@@ -25,11 +29,13 @@ def laplace_hits(data, variance, usable, poisson, threshold, neighbor, contrast,
     Parameters
     ----------
     data : float32 (ny, nx)
-        Image, sky not subtracted.
+        Image, sky not subtracted. Hits are filled in it while others are looked for, and put back.
     variance : float32 (ny, nx)
         Of `data`.
-    usable : uint8 (ny, nx)
-        0 where a pixel is known to be bad or saturated: it is never flagged, nor used.
+    mask : uint16 (ny, nx)
+        Pixels known to be bad or saturated are never found, nor used. Written to as `data` is.
+    sharp : int32 (n,)
+        Flat indices of the pixels to be judged: those of `sharp_pixels`.
     poisson : float
         Variance per unit of data: 1 where the data are in electrons, 0 where the variance does not follow
         the data.
@@ -44,108 +50,56 @@ def laplace_hits(data, variance, usable, poisson, threshold, neighbor, contrast,
 
     Returns
     -------
-    uint8 (ny, nx)
-        1 where hit.
+    int32 (m,)
+        Flat indices of the hits, each once.
     """
-    ny, nx = data.shape
-    hits = np.zeros((ny, nx), np.uint8)
-    queue = _significant(data, variance, usable, poisson, threshold)
-    work = data
+    nx = data.shape[1]
+    hits, light, n = np.empty(0, np.int32), np.empty(0, np.float32), 0
+    queue = sharp
     for iteration in range(iterations):
-        new = _judge(work, variance, usable, poisson, threshold, neighbor, contrast, hits, queue)
-        if len(new) == 0 or iteration + 1 == iterations:
-            break
-        if iteration == 0:
-            work = data.copy()
-        _fill(data, usable, hits, new, work)
-        queue = _around(new, hits, ny, nx)
-    return hits
-
-
-@njit(cache=True, nogil=True)
-def _significant(data, variance, usable, poisson, threshold):
-    """Flat indices of the pixels whose Laplacian alone reaches the threshold."""
-    ny, nx = data.shape
-    margin = np.empty(nx, np.float32)
-    found = np.empty(4 * nx, np.int64)
-    n = 0
-    for y in range(1, ny - 1):
-        _margins(
-            data[y - 1, 1:-1], data[y, 1:-1], data[y + 1, 1:-1], data[y, :-2], data[y, 2:], variance[y, 1:-1],
-            np.float32(threshold * threshold), np.float32(2.0 * poisson), margin[1:-1],
-        )  # fmt: skip
-        margin[0] = margin[nx - 1] = 1.0  # the edges are few: always judged
-        if n + nx > found.size:
-            found = _doubled(found)
-        n = _collect(margin, usable[y], y * nx, found, n)
-    margin[:] = 1.0
-    for y in (0, ny - 1):
-        if n + nx > found.size:
-            found = _doubled(found)
-        n = _collect(margin, usable[y], y * nx, found, n)
-    return found[:n]
-
-
-@njit(cache=True, nogil=True)
-def _collect(margin, usable, start, found, n):
-    """Append the flat indices of a row's usable pixels with a positive margin; return their new number."""
-    # A loop of its own: where it could replace `found`, each turn would pay for counting its owners.
-    for x in range(margin.size):
-        if margin[x] > 0.0 and usable[x]:
-            found[n] = start + x
+        new = _judge(data, variance, mask, poisson, threshold, neighbor, contrast, queue)
+        if n + new.size > hits.size:
+            hits, light = doubled(hits, n + new.size), doubled(light, n + new.size)
+        for k in range(new.size):
+            hits[n], light[n] = new[k], data[new[k] // nx, new[k] % nx]
             n += 1
-    return n
+        if new.size == 0 or iteration + 1 == iterations:
+            break
+        _fill(data, mask, new)
+        queue = _around(new, mask)
+    for k in range(n):
+        y, x = hits[k] // nx, hits[k] % nx
+        data[y, x] = light[k]
+        mask[y, x] ^= _HIT
+    return hits[:n]
 
 
 @njit(cache=True, nogil=True)
-def _margins(up, row, down, left, right, variance, threshold2, photons, margin):
-    """Squared Laplacian above its squared threshold, for the inner pixels of one row."""
-    # Shifted views and one plain index: the loop runs on several pixels at once.
-    eighth, tenth, zero = np.float32(0.125), np.float32(0.1), np.float32(0.0)
-    for x in range(row.size):
-        u = row[x] - up[x]
-        d = row[x] - down[x]
-        a = row[x] - left[x]
-        b = row[x] - right[x]
-        sharp = eighth * (max(u + a, zero) + max(u + b, zero) + max(d + a, zero) + max(d + b, zero))
-        noise2 = max(variance[x] - photons * sharp, tenth * variance[x])
-        margin[x] = sharp * sharp - threshold2 * noise2
-
-
-@njit(cache=True, nogil=True)
-def _doubled(found):
-    out = np.empty(2 * found.size, np.int64)
-    for i in range(found.size):  # a slice assignment would take seconds to compile
-        out[i] = found[i]
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _judge(work, variance, usable, poisson, threshold, neighbor, contrast, hits, queue):
+def _judge(work, variance, mask, poisson, threshold, neighbor, contrast, queue):
     """Flag the hits among the queue, then those next to them; return all new flat indices."""
     ny, nx = work.shape
-    new = np.empty(queue.size, np.int64)
+    new = np.empty(queue.size, np.int32)
     n = 0
     buffer = np.empty(49, np.float64)
     nine = np.empty(9, np.float64)
     for k in range(queue.size):
         y, x = queue[k] // nx, queue[k] % nx
-        if hits[y, x] or not usable[y, x]:
+        if mask[y, x] & (UNUSABLE | _HIT):
             continue
-        own = _sharpness(work, usable, y, x)
+        own = _sharpness(work, mask, y, x)
         if not own * own > threshold * threshold * _least_noise2(variance[y, x], poisson, own):
             continue
-        if own < contrast * _plain_structure(work, usable, y, x, own, contrast, buffer, nine):
+        if _stands_on_a_star(work, mask, y, x, own, contrast, nine):
             continue
-        excess, sigma = _excess(work, variance, usable, poisson, y, x, threshold, buffer)
+        excess, sigma = _excess(work, variance, mask, poisson, y, x, threshold, buffer)
         if excess < threshold:
             continue
-        fine = max(_fine_structure(work, usable, y, x, buffer, nine) / sigma, 0.01)
+        fine = max(_fine_structure(work, mask, y, x, buffer, nine) / sigma, 0.01)
         if excess > contrast * fine:
             new[n] = queue[k]
             n += 1
     for k in range(n):
-        hits[new[k] // nx, new[k] % nx] = _HIT
+        mask[new[k] // nx, new[k] % nx] |= _HIT
     limit = threshold
     first = 0
     for _ in range(2):  # neighbours as significant as a hit, then weaker ones
@@ -154,12 +108,12 @@ def _judge(work, variance, usable, poisson, threshold, neighbor, contrast, hits,
             y, x = new[k] // nx, new[k] % nx
             for j in range(max(y - 1, 0), min(y + 2, ny)):
                 for i in range(max(x - 1, 0), min(x + 2, nx)):
-                    if hits[j, i] or not usable[j, i]:
+                    if mask[j, i] & (UNUSABLE | _HIT):
                         continue
-                    if _excess(work, variance, usable, poisson, j, i, limit, buffer)[0] >= limit:
+                    if _excess(work, variance, mask, poisson, j, i, limit, buffer)[0] >= limit:
                         if n == new.size:
-                            new = _doubled(new)
-                        hits[j, i] = _HIT
+                            new = doubled(new, n + 1)
+                        mask[j, i] |= _HIT
                         new[n] = j * nx + i
                         n += 1
         limit = neighbor
@@ -167,14 +121,14 @@ def _judge(work, variance, usable, poisson, threshold, neighbor, contrast, hits,
 
 
 @njit(cache=True, nogil=True)
-def _sharpness(work, usable, y, x):
+def _sharpness(work, mask, y, x):
     """Laplacian of a pixel split into 2 x 2, mean of the four positive corners, in units of the data."""
     ny, nx = work.shape
     v = work[y, x]
-    u = v - work[y - 1, x] if y > 0 and usable[y - 1, x] else np.float32(0.0)
-    d = v - work[y + 1, x] if y < ny - 1 and usable[y + 1, x] else np.float32(0.0)
-    a = v - work[y, x - 1] if x > 0 and usable[y, x - 1] else np.float32(0.0)
-    b = v - work[y, x + 1] if x < nx - 1 and usable[y, x + 1] else np.float32(0.0)
+    u = v - work[y - 1, x] if y > 0 and not mask[y - 1, x] & UNUSABLE else np.float32(0.0)
+    d = v - work[y + 1, x] if y < ny - 1 and not mask[y + 1, x] & UNUSABLE else np.float32(0.0)
+    a = v - work[y, x - 1] if x > 0 and not mask[y, x - 1] & UNUSABLE else np.float32(0.0)
+    b = v - work[y, x + 1] if x < nx - 1 and not mask[y, x + 1] & UNUSABLE else np.float32(0.0)
     return 0.125 * (max(u + a, 0.0) + max(u + b, 0.0) + max(d + a, 0.0) + max(d + b, 0.0))
 
 
@@ -185,42 +139,50 @@ def _least_noise2(variance, poisson, sharp):
 
 
 @njit(cache=True, nogil=True)
-def _plain_structure(work, usable, y, x, sharp, contrast, buffer, nine):
-    """A lower estimate of the fine structure, without medians of medians.
+def _stands_on_a_star(work, mask, y, x, sharp, contrast, nine):
+    """Whether even a lower estimate of the fine structure leaves no hit, without medians of medians.
 
     A star narrower than two pixels that stands on a corner fills four pixels and leaves the median of
-    3 x 3 empty; the fourth highest of them tells it from a hit.
+    3 x 3 empty; the fourth highest of them tells it from a hit. The estimate is the height of that one
+    above the median of 7 x 7: where more than half of the pixels are below a limit, the median is.
     """
     ny, nx = work.shape
-    m = _gather_nine(work, usable, y, x, nine)
+    m = _gather_nine(work, mask, y, x, nine)
     if m == 9:
         high = _fourth_of_nine(nine)
     else:
         high = max(quickselect(nine, 0, m, max(m - 4, 0)), median(nine, m))
-    n = 0
     brightest = -np.inf
     for j in range(max(y - 3, 0), min(y + 4, ny), 3):
         for i in range(max(x - 3, 0), min(x + 4, nx), 3):
             if j != y or i != x:
                 brightest = max(brightest, work[j, i])
     if sharp < _SURE * contrast * (high - brightest):
-        return math.inf  # a star for sure: its level need not be known
+        return True  # for sure: its level need not be known
+    limit = high - sharp / (_SURE * contrast)
+    n = below = 0
+    under, over = -np.inf, np.inf
     for j in range(max(y - 3, 0), min(y + 4, ny)):
         for i in range(max(x - 3, 0), min(x + 4, nx)):
-            if usable[j, i]:
-                buffer[n] = work[j, i]
-                n += 1
-    return _SURE * (high - median(buffer, n))
+            if mask[j, i] & UNUSABLE:
+                continue
+            v = np.float64(work[j, i])
+            n += 1
+            below += v < limit
+            under = max(under, v if v < limit else -np.inf)
+            over = min(over, v if v >= limit else np.inf)
+    # of an even number, the median is the mean of the two in the middle
+    return 2 * below > n or (2 * below == n and 0.5 * (under + over) < limit)
 
 
 @njit(cache=True, nogil=True)
-def _gather_nine(work, usable, y, x, nine):
-    """Copy the usable pixels of the 3 x 3 around a pixel; return how many."""
+def _gather_nine(work, mask, y, x, nine):
+    """Copy the mask pixels of the 3 x 3 around a pixel; return how many."""
     ny, nx = work.shape
     m = 0
     for j in range(max(y - 1, 0), min(y + 2, ny)):
         for i in range(max(x - 1, 0), min(x + 2, nx)):
-            if usable[j, i]:
+            if not mask[j, i] & UNUSABLE:
                 nine[m] = work[j, i]
                 m += 1
     return m
@@ -257,20 +219,20 @@ def _middle_of_nine(v):
 
 
 @njit(cache=True, nogil=True)
-def _excess(work, variance, usable, poisson, y, x, limit, buffer):
+def _excess(work, variance, mask, poisson, y, x, limit, buffer):
     """Significance of the Laplacian above its median in 5 x 5 pixels, and the pixel's noise.
 
     The noise is that of a pixel at the median level of the 5 x 5. No Laplacian is below zero, and no level
     below the lowest pixel: where even these two leave it below `limit`, the medians are not looked for.
     """
     ny, nx = work.shape
-    own, light = _sharpness(work, usable, y, x), variance[y, x]
+    own, light = _sharpness(work, mask, y, x), variance[y, x]
     if own * own < limit * limit * LEAST_NOISE2 * light:
         return 0.0, math.inf
     n, lowest = 0, work[y, x]
     for j in range(max(y - 2, 0), min(y + 3, ny)):
         for i in range(max(x - 2, 0), min(x + 3, nx)):
-            if usable[j, i]:
+            if not mask[j, i] & UNUSABLE:
                 buffer[n] = work[j, i]
                 lowest = min(lowest, work[j, i])
                 n += 1
@@ -283,21 +245,21 @@ def _excess(work, variance, usable, poisson, y, x, limit, buffer):
     n = 0
     for j in range(max(y - 2, 0), min(y + 3, ny)):
         for i in range(max(x - 2, 0), min(x + 3, nx)):
-            if usable[j, i]:
-                buffer[n] = _sharpness(work, usable, j, i)
+            if not mask[j, i] & UNUSABLE:
+                buffer[n] = _sharpness(work, mask, j, i)
                 n += 1
     return (own - median(buffer, n)) / sigma, sigma
 
 
 @njit(cache=True, nogil=True)
-def _fine_structure(work, usable, y, x, buffer, nine):
+def _fine_structure(work, mask, y, x, buffer, nine):
     """Median of 3 x 3 less the median of 7 x 7 such medians: what a star has and a hit has not."""
     ny, nx = work.shape
     n = 0
     center = 0.0
     for j in range(max(y - 3, 0), min(y + 4, ny)):
         for i in range(max(x - 3, 0), min(x + 4, nx)):
-            m = _gather_nine(work, usable, j, i, nine)
+            m = _gather_nine(work, mask, j, i, nine)
             if m > 0:
                 buffer[n] = _middle_of_nine(nine) if m == 9 else median(nine, m)
                 if j == y and i == x:
@@ -307,7 +269,7 @@ def _fine_structure(work, usable, y, x, buffer, nine):
 
 
 @njit(cache=True, nogil=True)
-def _fill(data, usable, hits, new, work):
+def _fill(data, mask, new):
     """Replace the new hits by the median of the clean pixels in 5 x 5."""
     ny, nx = data.shape
     buffer = np.empty(25, np.float64)
@@ -316,25 +278,27 @@ def _fill(data, usable, hits, new, work):
         n = 0
         for j in range(max(y - 2, 0), min(y + 3, ny)):
             for i in range(max(x - 2, 0), min(x + 3, nx)):
-                if usable[j, i] and not hits[j, i]:
+                if not mask[j, i] & (UNUSABLE | _HIT):
                     buffer[n] = data[j, i]
                     n += 1
         if n > 0:
-            work[y, x] = median(buffer, n)
+            data[y, x] = median(buffer, n)
 
 
 @njit(cache=True, nogil=True)
-def _around(new, hits, ny, nx):
+def _around(new, mask):
     """Flat indices of the pixels within two of the new hits, each once."""
-    seen = np.zeros((ny, nx), np.uint8)
-    out = np.empty(25 * new.size, np.int64)
+    ny, nx = mask.shape
+    out = np.empty(25 * new.size, np.int32)
     n = 0
     for k in range(new.size):
         y, x = new[k] // nx, new[k] % nx
         for j in range(max(y - 2, 0), min(y + 3, ny)):
             for i in range(max(x - 2, 0), min(x + 3, nx)):
-                if not seen[j, i] and not hits[j, i]:
-                    seen[j, i] = _HIT
+                if not mask[j, i] & (_SEEN | _HIT):
+                    mask[j, i] |= _SEEN
                     out[n] = j * nx + i
                     n += 1
+    for k in range(n):
+        mask[out[k] // nx, out[k] % nx] ^= _SEEN
     return out[:n]

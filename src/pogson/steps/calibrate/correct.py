@@ -12,9 +12,10 @@ from pogson.core.flags import Pixel
 from pogson.core.frame import Calibration, Exposure, Frame, Image, Mask, RawFrame
 from pogson.core.units import Fraction, Kelvins, Pixels, Sigma
 from pogson.kernels.decode import calibrate_adu, calibrate_stored, grow_saturated
+from pogson.kernels.sharp import calibrate_searched
 from pogson.steps.calibrate.badpixels import merge_masks
 from pogson.steps.calibrate.collection import Masters, Matched
-from pogson.steps.calibrate.cosmics import flag_cosmics
+from pogson.steps.calibrate.cosmics import flag_cosmics, judge_sharp
 from pogson.steps.calibrate.noise import local_variance
 from pogson.steps.calibrate.overscan import Overscan, converter_step, measure_overscan, useful_section
 
@@ -87,7 +88,12 @@ def calibrate_frame(
     step = converter_step(raw)
     planes = _planes(matched, exposure, step, masters)
     overscan = measure_overscan(raw)
-    data, variance, mask = _correct(raw, planes, overscan.level)
+    cosmics = cosmics and not exposure.bayer
+    # of integers and with a known gain, the search for cosmic rays begins while the numbers are at hand
+    at_once = cosmics and raw.swapped and planes.known_gain
+    data, variance, mask, sharp = _correct(raw, planes, overscan.level, cosmic_threshold if at_once else None)
+    if sharp is not None:
+        judge_sharp(data, variance, mask, sharp, threshold=cosmic_threshold, fwhm=narrowest)
     if not planes.known_gain:
         measured = local_variance(data, step=2 if exposure.bayer else 1)
         variance = np.maximum(measured, np.float32(max(step**2 / 12.0, 1e-6)))
@@ -102,7 +108,7 @@ def calibrate_frame(
         zero_variance=_zero_variance(planes, overscan),
         zero_rows=overscan.rows,
     )
-    if cosmics and not exposure.bayer:
+    if cosmics and not at_once:
         frame = flag_cosmics(frame, threshold=cosmic_threshold, fwhm=narrowest)
     return frame
 
@@ -226,29 +232,35 @@ def _zero_variances(m: Matched) -> tuple[float, float]:
     return single * times, single
 
 
-def _correct(raw: RawFrame, planes: _Planes, level: Image) -> tuple[Image, Image, Mask]:
+def _correct(
+    raw: RawFrame, planes: _Planes, level: Image, threshold: float | None
+) -> tuple[Image, Image, Mask, NDArray[np.int32] | None]:
+    """Data, variance, mask; and where a threshold is given the pixels that may be hit by a cosmic ray."""
     e = raw.exposure
     y0, y1, x0, x1 = useful_section(raw)
     shape = (y1 - y0, x1 - x0)
-    data, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    mask = np.empty(shape, np.uint16)
-    bits = planes.bits
+    out = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.uint16)
+    data, _, mask = out
+    bits, sharp = planes.bits, None
     if raw.mask is not None:
         known = raw.mask if raw.mask.shape == shape else raw.mask[y0:y1, x0:x1]
         bits = bits | known.astype(np.uint16)
     limits = np.array([e.saturation, e.linearity], np.float32)
     rest = (
         level, y0, x0, limits, np.float32(planes.gain), planes.offset, planes.factor,
-        planes.base, planes.relative, bits, data, variance, mask,
+        planes.base, planes.relative, bits, *out,
     )  # fmt: skip
-    if raw.swapped:
-        saturated = calibrate_stored(raw.pixels, np.float32(raw.scale), np.float32(raw.zero), *rest)
+    stored = raw.pixels, np.float32(raw.scale), np.float32(raw.zero)
+    if threshold is not None:
+        saturated, sharp = calibrate_searched(*stored, *rest, 1.0, float(threshold))
+    elif raw.swapped:
+        saturated = calibrate_stored(*stored, *rest)
     else:
         saturated = calibrate_adu(_native(raw), *rest)
     if saturated:
         floor = 0.05 * planes.gain * e.saturation
         grow_saturated(data, mask, np.uint16(Pixel.SATURATED), np.uint16(Pixel.BLEED), float(floor))
-    return data, variance, mask
+    return *out, sharp
 
 
 def _native(raw: RawFrame) -> NDArray[np.float32]:

@@ -162,7 +162,15 @@ def converter_step(raw: RawFrame) -> float:
     numbers (averages, for instance) have none: 0.
     """
     stored = raw.pixels[:: max(1, raw.pixels.shape[0] // 32)]
-    numbers = (stored.view(">i2") if raw.swapped else stored).astype(np.float64) * raw.scale
+    stored = stored.view(">i2") if raw.swapped else stored
+    if stored.dtype.kind in "iu" and stored.size > 1 and float(raw.scale).is_integer():
+        step, first = 0, int(stored[0, 0])
+        for row in stored:
+            step = int(np.gcd.reduce(row.astype(np.int64) - first, initial=step))
+            if step == 1:  # numbers lie no closer: mostly the first row tells
+                break
+        return float(step * abs(int(raw.scale)) or 1)
+    numbers = stored.astype(np.float64) * raw.scale
     numbers = numbers[np.isfinite(numbers)]
     if numbers.size < 2 or np.any(numbers != np.rint(numbers)):
         return 0.0
