@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import nan, pi, sqrt
+from math import isnan, nan, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,18 @@ Array = NDArray[np.float64]
 
 #: pixels that a sum may not use; saturated ones are kept: the flux is then a lower limit, and flagged
 FILLED = UNUSABLE & ~int(Pixel.SATURATED | Pixel.BLEED)
+
+#: what bits of the mask in an aperture make of a star
+FLAGS = [
+    (int(pixel), int(star))
+    for pixel, star in (
+        (Pixel.BAD | Pixel.HOT | Pixel.FLAT, Star.BAD_PIXEL),
+        (Pixel.COSMIC, Star.COSMIC),
+        (Pixel.SATURATED | Pixel.BLEED, Star.SATURATED),
+        (Pixel.NONLINEAR, Star.NONLINEAR),
+        (Pixel.EMPTY, Star.EDGE),
+    )
+]
 
 
 def measure_aperture(
@@ -131,7 +143,7 @@ def measure_aperture(
     zero = _zero_errors(frame, inner, outer, all_radii)
     annulus = np.hypot(sky.level_err[:, None] * frame.correlation, zero[:, 1]) * area
     flicker = scintillation(frame.exposure)
-    scatter = np.nan_to_num(flicker) * np.abs(fluxes)
+    scatter = (0.0 if isnan(flicker) else flicker) * np.abs(fluxes)
     phase = np.array([phase_scatter(r, stars.fwhm, stars.beta) for r in all_radii]) * np.abs(fluxes)
 
     flags = _flag_pixels(bits, coverage[:, 0], sums[:, 0], stars, aperture, frame.shape)
@@ -202,7 +214,7 @@ def _zero_errors(frame: Frame, inner: float, outer: float, radii: Array) -> Arra
 def sum_stars(frame: Frame, stars: Stars, radii: Array) -> tuple[Any, ...]:
     """Sums of a frame's pixels in apertures, as from `sum_apertures`; no sky is subtracted."""
     made = frame.calibration
-    return sum_apertures(  # type: ignore[no-any-return]
+    return sum_apertures(
         frame.data,
         frame.variance,
         frame.mask,
@@ -236,14 +248,8 @@ def _flag_pixels(
 ) -> NDArray[np.int64]:
     """What the mask says about the pixels in each aperture."""
     flags: NDArray[np.int64] = np.zeros(len(bits), np.int64)
-    for pixel, star in (
-        (Pixel.BAD | Pixel.HOT | Pixel.FLAT, Star.BAD_PIXEL),
-        (Pixel.COSMIC, Star.COSMIC),
-        (Pixel.SATURATED | Pixel.BLEED, Star.SATURATED),
-        (Pixel.NONLINEAR, Star.NONLINEAR),
-        (Pixel.EMPTY, Star.EDGE),
-    ):
-        flags |= np.where(bits & int(pixel), int(star), 0)
+    for pixel, star in FLAGS:
+        flags |= np.where(bits & pixel, star, 0)
     ny, nx = shape
     inside = (stars.x - radius >= -0.5) & (stars.x + radius <= nx - 0.5)
     inside &= (stars.y - radius >= -0.5) & (stars.y + radius <= ny - 0.5)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import inf, isnan, nan
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
@@ -35,6 +36,10 @@ class Stars:
     def order(self) -> NDArray[np.int64]:
         """Indices that sort them by the image's rows, those without a place last."""
         return np.argsort(self.y, kind="stable")
+
+    def some(self, chosen: NDArray[Any]) -> Stars:
+        """Those that an index or a mask chooses."""
+        return replace(self, id=self.id[chosen], x=self.x[chosen], y=self.y[chosen], flux=self.flux[chosen])
 
 
 def locate_stars(field: Table, at: Transform | None, fwhm: float) -> Stars:
@@ -67,7 +72,7 @@ def _values(field: Table, name: str) -> Array:
     """A column as plain numbers; NaN where it is masked."""
     values = field[name]
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(np.float64).filled(nan)
+        values = np.ma.filled(np.ma.asarray(values, dtype=np.float64), nan)
     return np.ascontiguousarray(values, np.float64)
 
 
