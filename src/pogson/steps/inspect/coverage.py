@@ -8,6 +8,8 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
+from pogson.kernels.stats import median
+
 Values = NDArray[np.float64]
 
 
@@ -41,22 +43,23 @@ def map_transparency(
     transparency, transparency_err : (cells, cells)
         Relative to the reference frame; NaN where too few stars were seen.
     """
-    value, err = np.full((2, cells, cells), nan)
+    value, err = np.full((2, cells * cells), nan)
     row = np.clip((y / shape[0] * cells).astype(int), 0, cells - 1)
     column = np.clip((x / shape[1] * cells).astype(int), 0, cells - 1)
-    good = np.isfinite(loss) & (loss_err > 0.0)
-    for j in range(cells):
-        for i in range(cells):
-            mine = good & (row == j) & (column == i)
-            if mine.sum() < least:
-                continue
-            lost = loss[mine]
-            middle = float(np.median(lost))
-            spread = 1.4826 * float(np.median(np.abs(lost - middle)))
-            doubt = 1.2533 * max(spread, float(np.median(loss_err[mine]))) / np.sqrt(mine.sum())
-            value[j, i] = 10.0 ** (-0.4 * middle)
-            err[j, i] = value[j, i] * doubt / 1.0857
-    return value, err
+    known = np.flatnonzero(np.isfinite(loss) & (loss_err > 0.0))
+    order = known[np.argsort((row * cells + column)[known], kind="stable")]
+    counts = np.bincount((row * cells + column)[known], minlength=cells * cells)
+    for cell, mine in enumerate(np.split(order, np.cumsum(counts)[:-1])):
+        n = len(mine)
+        if n < least:
+            continue
+        lost = loss[mine]
+        middle = median(lost, n)
+        spread = 1.4826 * median(np.abs(lost - middle), n)
+        doubt = 1.2533 * max(spread, median(loss_err[mine], n)) / np.sqrt(n)
+        value[cell] = 10.0 ** (-0.4 * middle)
+        err[cell] = value[cell] * doubt / 1.0857
+    return value.reshape(cells, cells), err.reshape(cells, cells)
 
 
 @dataclass(frozen=True)

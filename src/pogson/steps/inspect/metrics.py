@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise, product
 from math import nan
 
 import numpy as np
@@ -14,6 +15,7 @@ from pogson.core.errors import SettingError
 from pogson.core.flags import SPOILED, UNUSABLE, Pixel, Star
 from pogson.core.frame import Frame
 from pogson.kernels.extremes import find_extremes
+from pogson.kernels.stats import median
 
 Values = NDArray[np.float64]
 
@@ -96,12 +98,17 @@ def measure_uniformity(levels: ArrayLike) -> float:
         Levels of the sky in boxes over the frame.
     """
     mesh = np.asarray(levels, float)
-    medians = [
-        np.median(part)
-        for rows in np.array_split(mesh, min(AREAS, mesh.shape[0]))
-        for part in np.array_split(rows, min(AREAS, mesh.shape[1]), axis=1)
-    ]
-    return float(np.max(medians) - np.min(medians))
+    if np.isnan(mesh).any():
+        return nan
+    rows, columns = (pairwise(_limits(n, min(AREAS, n))) for n in mesh.shape)
+    parts = [mesh[a:b, c:d].flatten() for (a, b), (c, d) in product(rows, columns)]
+    medians = [median(part, len(part)) for part in parts]
+    return float(max(medians) - min(medians))
+
+
+def _limits(n: int, parts: int) -> list[int]:
+    """Where `parts` parts of a length begin and end; the first are longer by one where that is not even."""
+    return [n // parts * k + min(k, n % parts) for k in range(parts + 1)]
 
 
 def measure_trail(stars: Table) -> tuple[float, float]:
