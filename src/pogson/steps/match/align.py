@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from itertools import product
 from math import exp, log
 
 import numpy as np
@@ -13,7 +15,7 @@ from pogson.core.flags import Star
 from pogson.core.transform import Transform
 from pogson.core.units import Fraction, Pixels
 from pogson.steps.match.fit import Points, chance_of, find_shift, finish, fit_matrix, pair, refine, stand_out
-from pogson.steps.match.patterns import find_similarities
+from pogson.steps.match.patterns import Pattern, find_similarities, make_pattern
 
 #: Expected number of accidental matches above which none is believed.
 CHANCE = 1e-4
@@ -152,12 +154,15 @@ def best_map(
     few = min(len(stars.xy), len(reference.xy)) <= 6
     # three stars fit many places by accident: then only the known scale will do
     tolerances = (min(0.01, scale_tolerance),) if few else (scale_tolerance, max(log(3.0), scale_tolerance))
-    for tolerance, most in ((t, n) for t in tolerances for n in sorted({min(_FIRST, pattern), pattern})):
-        a, b = reference.brightest(most), stars.brightest(most)
-        trials = _trials(len(a.xy), len(b.xy), tolerance)
-        for similar in find_similarities(
-            a.xy @ (1, 1j), b.xy @ (1, 1j), log_scale=log(scale), log_tolerance=tolerance, most=8
-        ):
+
+    @cache
+    def patterns(n: int) -> tuple[Pattern, Pattern]:
+        return make_pattern(reference.xy[:n] @ (1, 1j)), make_pattern(stars.xy[:n] @ (1, 1j))
+
+    for tolerance, most in product(tolerances, sorted({min(_FIRST, pattern), pattern})):
+        a, b = patterns(most)
+        trials = _trials(len(a.stars), len(b.stars), tolerance)
+        for similar in find_similarities(a, b, log_scale=log(scale), log_tolerance=tolerance, most=8):
             found = _judge(similar.matrix, stars, reference, radius, 12.0, trials)
             if found is None or not abs(log(found.scale / scale)) < 1.2 * tolerance:
                 continue

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from pogson.core.columns import FIELD
 from pogson.core.errors import MatchError
@@ -16,6 +15,7 @@ from pogson.core.flags import Star
 from pogson.core.transform import Transform
 from pogson.core.units import Fraction, Fwhms, Pixels
 from pogson.steps.match.align import match_stars
+from pogson.steps.match.fit import Points, pair
 
 Values = NDArray[np.float64]
 
@@ -252,12 +252,10 @@ def _add_frame(sums: _Sums, stars: Table, transform: Transform | MatchFailure | 
     known = len(sums.w)
     rows = np.full(len(x), -1)
     if known:
-        tree = cKDTree(np.column_stack([sums.wx / sums.w, sums.wy / sums.w]))
-        distance, nearest = tree.query(np.column_stack([x, y]), distance_upper_bound=reach)
-        i = np.flatnonzero(np.isfinite(distance))
-        i = i[np.argsort(distance[i], kind="stable")]
-        i = i[np.unique(nearest[i], return_index=True)[1]]
-        rows[i] = nearest[i]
+        here = Points(np.column_stack([x, y]), err)
+        there = Points(np.column_stack([sums.wx / sums.w, sums.wy / sums.w]), np.zeros(known))
+        i, j = pair(np.eye(2, 3), here, there, reach)
+        rows[i] = j
         bright = i[(snr[i] > 10) & (flux[i] > 0)]
         bright = bright if len(bright) else i
         if len(bright):

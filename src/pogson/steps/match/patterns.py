@@ -77,8 +77,23 @@ def _describe(z: Positions, rows: Indices) -> tuple[Indices, NDArray[np.float64]
     return np.take_along_axis(rows, order, 1)[good], shape[good], longest[good]
 
 
+@dataclass(frozen=True)
+class Pattern:
+    """The triangles of a star list: vertices, shape and longest side of each; see `_describe`."""
+
+    stars: Positions
+    rows: Indices
+    shape: NDArray[np.float64]
+    size: NDArray[np.float64]
+
+
+def make_pattern(stars: Positions) -> Pattern:
+    """The triangles of a list of positions, brightest first."""
+    return Pattern(stars, *_describe(stars, make_triangles(stars)))
+
+
 def find_similarities(
-    first: Positions, second: Positions, *, log_scale: float, log_tolerance: float, most: int
+    first: Pattern, second: Pattern, *, log_scale: float, log_tolerance: float, most: int
 ) -> Iterator[Similarity]:
     """Similarities that map `first` onto `second`, the most voted first among each few.
 
@@ -86,21 +101,19 @@ def find_similarities(
 
     Parameters
     ----------
-    first, second : complex (n,), (m,)
-        Positions, brightest first.
+    first, second : Pattern
+        Of two star lists.
     log_scale, log_tolerance : float
         Natural logarithm of the expected scale, and its tolerance.
     most : int
         How many to return at most.
     """
-    rows1, shape1, size1 = _describe(first, make_triangles(first))
-    rows2, shape2, size2 = _describe(second, make_triangles(second))
-    if len(rows1) == 0 or len(rows2) == 0:
+    if len(first.rows) == 0 or len(second.rows) == 0:
         return
     stretch = _RATIO / max(log_tolerance, 1e-3)
-    order = np.argsort(shape2[:, 0], kind="stable")
-    these = np.column_stack([shape1, (np.log(size1) + log_scale) * stretch])
-    those = np.column_stack([shape2, np.log(size2) * stretch])[order]
+    order = np.argsort(second.shape[:, 0], kind="stable")
+    these = np.column_stack([first.shape, (np.log(first.size) + log_scale) * stretch])
+    those = np.column_stack([second.shape, np.log(second.size) * stretch])[order]
     begin = np.searchsorted(those[:, 0], these[:, 0] - _RATIO)
     i, j, apart = alike(these, those, begin, _RATIO)
     if len(i) == 0:
@@ -108,15 +121,15 @@ def find_similarities(
     if len(i) > _MOST_VOTES:
         best = np.argpartition(apart, _MOST_VOTES)[:_MOST_VOTES]
         i, j = i[best], j[best]
-    p, q = first[rows1[i]], second[rows2[order[j]]]
+    p, q = first.stars[first.rows[i]], second.stars[second.rows[order[j]]]
     flip = _turn(p) != _turn(q)
     p = np.where(flip[:, None], p.conj(), p)
     centre_p, centre_q = p.mean(1), q.mean(1)
     dp, dq = p - centre_p[:, None], q - centre_q[:, None]
     alpha = (dp.conj() * dq).sum(1) / (np.abs(dp) ** 2).sum(1)
-    middle = first.mean()
+    middle = first.stars.mean()
     image = centre_q + alpha * (np.where(flip, middle.conjugate(), middle) - centre_p)
-    yield from _agreeing(alpha, image, flip, size1[i], middle, most)
+    yield from _agreeing(alpha, image, flip, first.size[i], middle, most)
 
 
 def _turn(p: Positions) -> NDArray[np.bool_]:
