@@ -225,3 +225,17 @@ def test_it_is_quick():
     for _ in range(5):
         match_stars(stars, reference)
     assert (perf_counter() - start) / 5 < 0.2
+
+
+@pytest.mark.parametrize(
+    "guess", [moved(), moved(0.02, shift=(-31.0, 12.0)), moved(0.3, shift=(25.0, -12.0)), None]
+)
+def test_the_map_does_not_depend_on_the_frame_that_gave_the_guess(guess):
+    rng = np.random.default_rng(11)
+    x, y, flux = sky(rng, 800)
+    truth = moved(0.05, shift=(3.0, 2.0))
+    stars, reference = observe(rng, x, y, flux, truth), table(x, y, flux)
+    found = match_stars(stars, reference, guess=guess)
+    expected = match_stars(stars, reference, guess=truth)
+    assert found.n == expected.n
+    assert worst(found, expected) < 1e-9
