@@ -15,7 +15,6 @@ from pogson.io.catalogs import read_catalog
 from pogson.io.scan import Scan, scan_folder
 from pogson.io.tables import read_long
 from pogson.pipeline.api import need_lights
-from pogson.pipeline.fetch import open_fetch
 from pogson.pipeline.memory import share_memory
 from pogson.pipeline.project import Project, open_project
 from pogson.pipeline.provenance import describe_settings, hash_inputs, now, versions
@@ -131,7 +130,12 @@ def run(
     place = read_target(target) if target else None
     chosen = settings or Settings()
     read_wishes(chosen)
-    asked = Asked(recipe, place, brightest, workers, memory, open_fetch() if online else None)
+    fetch = None
+    if online:
+        from pogson.pipeline.fetch import open_fetch
+
+        fetch = open_fetch()
+    asked = Asked(recipe, place, brightest, workers, memory, fetch)
     share_memory()
     started, seconds = now(), dict[str, float]()
     with clock(seconds, "scan"):

@@ -30,8 +30,6 @@ from pogson.pipeline.reduce import Reduced, reduce_lights
 from pogson.pipeline.report.page import Picture
 from pogson.pipeline.series import Series, Target, brightest_stars, find_target, make_series, series_bands
 from pogson.pipeline.settings import Settings
-from pogson.pipeline.stack.bands import stack_bands
-from pogson.pipeline.stack.make import How
 from pogson.pipeline.target import Study
 from pogson.pipeline.target_exports import make_targets
 from pogson.pipeline.work import Work
@@ -169,6 +167,11 @@ class Stages:
     def stack(self, ready: Night, done: Calibrated) -> dict[str, Path]:
         """The stack of each band, where they are wanted; they are not among the products yet."""
         wanted = {k: v for k, v in self.settings.of("stack").items() if k in ("make", "sky")}
+        if not wanted.get("make"):
+            return {}
+        from pogson.pipeline.stack.bands import stack_bands
+        from pogson.pipeline.stack.make import How
+
         with self.stage("stacks"):
             stacks, said = stack_bands(
                 ready,

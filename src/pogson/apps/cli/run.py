@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -104,8 +106,9 @@ def command(
     """  # noqa: D301 (click wants the real character \b)
     settings = read_options(config, words)
     with TerminalProgress(quiet) as progress:
-        from pogson.pipeline.follow import follow as follow_night
-        from pogson.pipeline.run import run
+        with lasting():
+            from pogson.pipeline.follow import follow as follow_night
+            from pogson.pipeline.run import run
 
         reduce: Callable[..., RunResult] = follow_night if follow else run
         result = reduce(
@@ -124,3 +127,14 @@ def command(
         )
     click.echo("\n".join(result.summary))
     return result.exit_code
+
+
+@contextmanager
+def lasting() -> Iterator[None]:
+    """What is made in the block stays to the end: no garbage is looked for in it, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
