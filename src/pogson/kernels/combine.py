@@ -53,13 +53,13 @@ def combine(stack, floor, poisson, kappa, data, variance, rejected):
         _chunk_means(stack[:, start:stop], floor, poisson, weights, sums)
         for c in range(stop - start):
             p = start + c
-            count = int(sums[0, c])
+            count = np.int64(sums[0, c])
             center, weight, spread, worst = sums[2, c], sums[3, c], sums[4, c], sums[5, c]
             rejected[p] = 0
             # One outlier among n pulls the mean by 1/n of its own distance.
             share = 1.0 - 1.0 / count if count > 2 else math.sqrt(0.5)
             if count > 1 and worst > (kappa * share) ** 2:
-                count = 0
+                count = np.int64(0)  # a bare 0 would have all that is called with it compiled once more
                 for i in range(n):
                     v = np.float64(stack[i, p])
                     if v == v:

@@ -10,10 +10,11 @@ from pogson.core.frame import Exposure, Master, RawFrame
 from pogson.io.fits import read_raw
 from pogson.io.mapped import Shelf
 from pogson.io.scan import Scan
-from pogson.pipeline.workers import Failure, Progress, Silent, map_frames
+from pogson.pipeline.workers import Failure, Progress, Silent, count_workers, map_frames, open_pool
 from pogson.steps.calibrate.camera import Camera, measure_camera
 from pogson.steps.calibrate.collection import Masters, group_calibrations
 from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
+from pogson.steps.calibrate.transfer import Each
 
 #: frames of a kind that are looked at to measure the camera: more add nothing
 SAMPLE = {"bias": 10, "flat": 6, "light": 6}
@@ -68,11 +69,12 @@ def prepare_night(
     cameras: dict[str, Camera] = {}
     masters: list[Master] = []
     filled: dict[str, Exposure] = {}
-    for key, group in _groups(exposures).items():
-        camera, group_masters = _prepare_group(group, read, failures, shelf)
-        cameras[key] = camera
-        masters += group_masters
-        filled |= {e.path: camera.applied_to(e) for e in group}
+    with open_pool(count_workers(workers)) as pool:
+        for key, group in _groups(exposures).items():
+            camera, group_masters = _prepare_group(group, read, failures, shelf, pool.map)
+            cameras[key] = camera
+            masters += group_masters
+            filled |= {e.path: camera.applied_to(e) for e in group}
     done = [filled[e.path] for e in exposures]
     return Night(
         tuple(e for e in done if e.kind == "light"),
@@ -128,23 +130,28 @@ def _reader(failures: list[Failure], workers: int, progress: Progress) -> Reader
 
 
 def _prepare_group(
-    group: Sequence[Exposure], read: Reader, failures: list[Failure], shelf: Shelf | None
+    group: Sequence[Exposure], read: Reader, failures: list[Failure], shelf: Shelf | None, each: Each
 ) -> tuple[Camera, list[Master]]:
     lights = [e for e in group if e.kind == "light"]
     if all(e.reduced for e in lights) and lights:
-        return measure_camera((), (), read("looking at the camera", _spread(lights, 2))), []
+        return measure_camera((), (), read("looking at the camera", _spread(lights, 2)), each=each), []
     biases = _spread([e for e in group if e.kind == "bias"], SAMPLE["bias"])
     flats = _sample_flats([e for e in group if e.kind == "flat"])
     # light frames tell the gain where there are no flats, and where the camera saturates
     sample = (
         read("looking at the camera", some) for some in (biases, flats, _spread(lights, SAMPLE["light"]))
     )
-    camera = measure_camera(*sample)
-    return camera, _make_masters(group, camera, read, failures, shelf)
+    camera = measure_camera(*sample, each=each)
+    return camera, _make_masters(group, camera, read, failures, shelf, each)
 
 
 def _make_masters(
-    group: Sequence[Exposure], camera: Camera, read: Reader, failures: list[Failure], shelf: Shelf | None
+    group: Sequence[Exposure],
+    camera: Camera,
+    read: Reader,
+    failures: list[Failure],
+    shelf: Shelf | None,
+    each: Each,
 ) -> list[Master]:
     """Bias first, then darks with it, then flats with both; a set that fails is named and left out.
 
@@ -159,7 +166,7 @@ def _make_masters(
         ]
         try:
             if frames:
-                made = _make_master(kind, frames, camera, Masters(tuple(masters)), at)
+                made = _make_master(kind, frames, camera, Masters(tuple(masters)), at, each)
                 masters.append(_shelved(made, shelf) if shelf else made)
         except PogsonError as error:
             failures.append(Failure(f"{kind} set", str(error)))
@@ -171,13 +178,15 @@ def _shelved(master: Master, shelf: Shelf) -> Master:
     return replace(master, **planes)
 
 
-def _make_master(kind: str, frames: list[RawFrame], camera: Camera, made: Masters, at: float) -> Master:
+def _make_master(
+    kind: str, frames: list[RawFrame], camera: Camera, made: Masters, at: float, each: Each
+) -> Master:
     if kind == "bias":
-        return make_bias(frames, camera, at=at)
+        return make_bias(frames, camera, at=at, each=each)
     found = made.match(frames[0].exposure)
     if kind == "dark":
-        return make_dark(frames, found.bias, camera)
-    return make_flat(frames, found.bias, found.dark, camera)
+        return make_dark(frames, found.bias, camera, each=each)
+    return make_flat(frames, found.bias, found.dark, camera, each=each)
 
 
 def _sample_flats(flats: Sequence[Exposure]) -> list[Exposure]:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from pogson.core.flags import Pixel
 from pogson.core.frame import Image, Mask, Master
 from pogson.core.units import Fraction, Sigma
+from pogson.kernels.around import median_around
 
 
 def flag_dark(
@@ -104,8 +104,11 @@ def _cells(bayer: str) -> list[tuple[slice, slice]]:
 
 def _neighbors(image: Image, bayer: str) -> NDArray[np.float32]:
     """Median of the 3 x 3 pixels around, of the same colour on a mosaic."""
-    out = np.empty_like(image)
-    clean = np.where(np.isfinite(image), image, np.float32(np.nanmedian(image)))
+    out = np.empty(image.shape, np.float32)
+    known = np.isfinite(image)
+    clean = np.array(image) if known.all() else np.where(known, image, np.float32(np.nanmedian(image)))
     for cell in _cells(bayer):
-        out[cell] = median_filter(clean[cell], size=3, mode="nearest")
+        part, around = (np.ascontiguousarray(plane[cell]) for plane in (clean, out))
+        median_around(part, around)
+        out[cell] = around
     return out

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from math import hypot, inf, isfinite, nan, sqrt
 
 import numpy as np
@@ -15,6 +15,7 @@ from pogson.steps.calibrate.noise import robust_variance
 from pogson.steps.calibrate.overscan import converter_step, useful_adu, useful_section
 from pogson.steps.calibrate.saturation import BY_TYPE, estimate_losses, estimate_saturation
 from pogson.steps.calibrate.transfer import (
+    Each,
     Values,
     boxes_of,
     clipped_mean,
@@ -27,6 +28,7 @@ from pogson.steps.calibrate.transfer import (
     without_stars,
 )
 
+_WITH_ERROR = ("gain", "read_noise")
 # Relative scatter of the noise in boxes of about 1000 pixels: 5 % from counting alone.
 _UNEVEN = 0.15
 # Correlation of neighbours from which something else than photons is in a box: three errors of it.
@@ -69,13 +71,14 @@ class Camera:
 
     def applied_to(self, exposure: Exposure) -> Exposure:
         """The exposure with its unknown values filled in from the camera, and where they come from."""
-        out = exposure
+        found: dict[str, float] = {}
+        sources: dict[str, str] = {}
         for name in ("gain", "read_noise", "saturation", "linearity", "offset"):
-            value = getattr(self, name)
-            if isfinite(value) and not isfinite(getattr(out, name)):
-                found = {f.name: getattr(self, f.name) for f in fields(self) if f.name == f"{name}_err"}
-                out = out.with_values(getattr(self, f"{name}_source"), **{name: value}, **found)
-        return out
+            if isfinite(getattr(self, name)) and not isfinite(getattr(exposure, name)):
+                for one in (name, f"{name}_err") if name in _WITH_ERROR else (name,):
+                    found[one] = getattr(self, one)
+                    sources[one] = getattr(self, f"{name}_source")
+        return replace(exposure, **found, sources={**exposure.sources, **sources})  # type: ignore[arg-type]
 
 
 def measure_camera(
@@ -84,6 +87,7 @@ def measure_camera(
     lights: Sequence[RawFrame] = (),
     *,
     significance: Sigma = 5.0,
+    each: Each = map,
 ) -> Camera:
     """Find out what the camera does, in the order of trust: given, header, flats and biases, lights.
 
@@ -94,6 +98,8 @@ def measure_camera(
         be mixed, they are compared with their own kind only.
     significance : float
         A gain from frames without bias counts only where noise rises with light by this many of its errors.
+    each : function
+        Does the same to many things: `map`, or that of a pool of threads.
 
     Returns
     -------
@@ -121,7 +127,7 @@ def measure_camera(
     bias, dark, dark_err = _bias_level(biases)
     if bias is not None and len({r.exposure.exptime for r in flats}) > 3:
         camera = _with_linearity(camera, flats, bias)
-    measured, levels, variances = _gain_of_flats(flats, bias, dark, dark_err, camera)
+    measured, levels, variances = _gain_of_flats(flats, bias, dark, dark_err, camera, each)
     gain, gain_err = combine_measures((g, e) for _, g, e in measured)
     if isfinite(gain):
         frames = sum(len(v) for v in _by_band(flats).values() if len(v) > 1)
@@ -152,7 +158,7 @@ def _from_header(camera: Camera, exposures: Sequence[Exposure]) -> Camera:
         if known:
             source = known[0].sources.get(name, "header")
             values: dict[str, float | str] = {name: getattr(known[0], name), f"{name}_source": source}
-            if name in ("gain", "read_noise"):
+            if name in _WITH_ERROR:
                 values[f"{name}_err"] = getattr(known[0], f"{name}_err")
             camera = replace(camera, **values)  # type: ignore[arg-type]
             if len({getattr(e, name) for e in known}) > 1:
@@ -195,7 +201,7 @@ def _by_band(flats: Sequence[RawFrame]) -> dict[str, list[RawFrame]]:
 
 
 def _gain_of_flats(
-    flats: Sequence[RawFrame], bias: Image | None, dark: float, dark_err: float, camera: Camera
+    flats: Sequence[RawFrame], bias: Image | None, dark: float, dark_err: float, camera: Camera, each: Each
 ) -> tuple[list[tuple[str, float, float]], Values, Values]:
     """Gain and error of each band; level and variance of the boxes that told it."""
     found: list[tuple[str, float, float]] = []
@@ -205,9 +211,9 @@ def _gain_of_flats(
     for band, raws in _by_band(flats).items():
         values = []
         ceiling = np.nanmin([0.8 * camera.saturation, camera.linearity, inf]) - float(np.median(bias))
-        boxes = [boxes_of(useful_adu(r) - bias) for r in raws]
+        boxes = each(lambda raw: boxes_of(useful_adu(raw) - bias), raws)
         for frames in _alike([b for b in boxes if np.percentile(b, 95.0) < ceiling]):
-            level, variance = mean_points(frames[:6])
+            level, variance = mean_points(frames[:6], each=each)
             use = (level < ceiling) & (level > 0.0)
             if use.sum() >= 3:
                 line = slope_through(level[use], variance[use], dark, dark_err)

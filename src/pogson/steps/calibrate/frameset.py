@@ -16,7 +16,7 @@ from pogson.steps.calibrate.camera import Camera
 from pogson.steps.calibrate.noise import robust_variance
 from pogson.steps.calibrate.overscan import measure_overscan, stored_adu, useful_adu, useful_section
 from pogson.steps.calibrate.screen import Refused
-from pogson.steps.calibrate.transfer import boxes_of
+from pogson.steps.calibrate.transfer import Each, boxes_of
 
 LEVEL_PIXELS = 30_000  # tell the level of a frame
 BAND_PIXELS = 4_000_000  # pixels of all frames together that are in memory at a time
@@ -37,11 +37,17 @@ class FrameSet:
     """The frames that are still in, with what has been taken from them."""
 
     def __init__(
-        self, raws: Sequence[RawFrame], kind: str, bias: Master | None = None, dark: Master | None = None
+        self,
+        raws: Sequence[RawFrame],
+        kind: str,
+        bias: Master | None = None,
+        dark: Master | None = None,
+        *,
+        each: Each = map,
     ) -> None:
         if not raws:
             raise FrameError(f"no {kind} frames were given")
-        self.kind, self.bias, self.dark = kind, bias, dark
+        self.kind, self.bias, self.dark, self.each = kind, bias, dark, each
         self.rejected: Refused = []
         self.base = 0.0  # ADU taken from a dark that keeps its bias while its frames are compared
         self.raws = list(raws)
@@ -56,7 +62,7 @@ class FrameSet:
             ]
         )
         self.shape = usual
-        self.levels = [self._level(i) for i in range(self.n)]
+        self.levels: list[float] = list(each(self._level, range(self.n)))
 
     @property
     def n(self) -> int:
@@ -197,32 +203,35 @@ def combine_frames(
     floor, poisson = (np.array(v, np.float64) for v in zip(*map(model, range(frames.n)), strict=True))
     floor = np.maximum(floor, 1e-12)
     overscans = [measure_overscan(r) for r in frames.raws]
-    away: list[NDArray[np.float32]] = []
-    chi2 = dof = 0.0
+    ceilings = [ceiling - float(o.level.mean()) for o in overscans]
     height = max(1, BAND_PIXELS // (frames.n * nx))
-    for top in range(0, ny, height):
+    some = slice(None, None, max(1, ny * nx // LEVEL_PIXELS))
+
+    def band(top: int) -> tuple[float, int, Image]:
+        """Combine some rows; chi2, its degrees of freedom, and how far some pixels are from the mean."""
         rows = slice(top, min(top + height, ny))
         stack = np.empty((frames.n, rows.stop - top, nx), np.float32)
         for i, raw in enumerate(frames.raws):
             y0, _, x0, x1 = useful_section(raw)
-            band = stored_adu(raw, (y0 + top, y0 + rows.stop, x0, x1), overscans[i].level)
-            above = band >= ceiling - float(overscans[i].level.mean())
-            frames.subtract(band, i, rows)
+            part = stored_adu(raw, (y0 + top, y0 + rows.stop, x0, x1), overscans[i].level, stack[i])
+            above = part >= ceilings[i] if isfinite(ceilings[i]) else None
+            frames.subtract(part, i, rows)
             if scale is not None:
-                band *= np.float32(1.0 / scale[i])
-            band[above] = np.nan
-            stack[i] = band
+                part *= np.float32(1.0 / scale[i])
+            if above is not None and above.any():
+                part[above] = np.nan
         flat_stack = stack.reshape(frames.n, -1)
-        c, d = combine(
+        chi2, dof = combine(
             flat_stack, floor, poisson, float(kappa),
             data[rows].reshape(-1), variance[rows].reshape(-1), rejected[rows].reshape(-1),
         )  # fmt: skip
-        chi2, dof = chi2 + c, dof + d
-        some = slice(None, None, max(1, ny * nx // LEVEL_PIXELS))
-        away.append(flat_stack[:, some] - data[rows].reshape(-1)[some])
+        return chi2, dof, flat_stack[:, some] - data[rows].reshape(-1)[some]
+
+    bands = list(frames.each(band, range(0, ny, height)))
+    chi2, dof = sum(c for c, _, _ in bands), sum(d for _, d, _ in bands)
     zero = float(np.mean([o.variance for o in overscans]))
     if not isfinite(zero):
-        zero = _drift(np.concatenate(away, axis=1))
+        zero = _drift(np.concatenate([away for _, _, away in bands], axis=1))
     return Combined(data, variance, rejected, sqrt(chi2 / dof) if dof else nan, zero)
 
 

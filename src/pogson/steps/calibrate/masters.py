@@ -13,15 +13,20 @@ from pogson.steps.calibrate.badpixels import flag_dark, flag_flat
 from pogson.steps.calibrate.camera import Camera
 from pogson.steps.calibrate.frameset import FrameSet, combine_frames, read_variance, relative_variance
 from pogson.steps.calibrate.screen import (
+    coarse,
     refuse_drifted,
     refuse_foreign,
     refuse_shape,
     refuse_unfit_level,
     refuse_warm,
+    top_of,
 )
+from pogson.steps.calibrate.transfer import Each
 
 
-def make_bias(raws: Sequence[RawFrame], camera: Camera, *, kappa: Sigma = 4.0, at: float = nan) -> Master:
+def make_bias(
+    raws: Sequence[RawFrame], camera: Camera, *, kappa: Sigma = 4.0, at: float = nan, each: Each = map
+) -> Master:
     """Combine bias frames.
 
     Parameters
@@ -35,6 +40,8 @@ def make_bias(raws: Sequence[RawFrame], camera: Camera, *, kappa: Sigma = 4.0, a
     at : float
         Julian date (UTC) of the frames to be corrected: where the level has jumped, the state
         nearest in time is used; the larger group, then the last one, without it.
+    each : function
+        Does the same to many things: `map`, or that of a pool of threads.
 
     Returns
     -------
@@ -46,7 +53,7 @@ def make_bias(raws: Sequence[RawFrame], camera: Camera, *, kappa: Sigma = 4.0, a
     FrameError
         If no frame is left.
     """
-    frames = FrameSet(raws, "bias")
+    frames = FrameSet(raws, "bias", each=each)
     noise = read_variance(frames, camera)
     frames.refuse(refuse_drifted(frames.raws, frames.levels, sqrt(noise), at))
     result = combine_frames(frames, kappa, lambda i: (noise, 0.0))
@@ -60,6 +67,7 @@ def make_dark(
     *,
     kappa: Sigma = 4.0,
     temperature_tolerance: Kelvins = 2.0,
+    each: Each = map,
 ) -> Master:
     """Combine dark frames of one exposure time.
 
@@ -75,6 +83,8 @@ def make_dark(
         Numbers further than this from the others (cosmic rays) are left out.
     temperature_tolerance : float
         Largest difference from the median temperature of the set.
+    each : function
+        As in `make_bias`.
 
     Returns
     -------
@@ -86,7 +96,7 @@ def make_dark(
     FrameError
         If no frame is left.
     """
-    frames = FrameSet(raws, "dark", bias)
+    frames = FrameSet(raws, "dark", bias, each=each)
     noise = read_variance(frames, camera)
     frames.refuse(refuse_warm(frames.raws, temperature_tolerance))
     frames.refuse(refuse_foreign(frames.raws, frames.levels, sqrt(noise)))
@@ -106,6 +116,7 @@ def make_flat(
     kappa: Sigma = 4.0,
     lowest: Electrons = 500.0,
     highest: Fraction = 0.9,
+    each: Each = map,
 ) -> Master:
     """Combine flat fields of one band.
 
@@ -126,6 +137,8 @@ def make_flat(
         Frames with less light than this per pixel are refused.
     highest : float
         Frames above this fraction of the saturation level are refused.
+    each : function
+        As in `make_bias`.
 
     Returns
     -------
@@ -137,9 +150,10 @@ def make_flat(
     FrameError
         If no frame is left.
     """
-    frames = FrameSet(raws, "flat", bias, dark)
-    frames.refuse(refuse_unfit_level(frames.raws, frames.levels, camera, lowest, highest))
-    frames.refuse(refuse_shape(frames.raws, map(frames.reduced, range(frames.n))))
+    frames = FrameSet(raws, "flat", bias, dark, each=each)
+    tops = each(top_of, frames.raws)
+    frames.refuse(refuse_unfit_level(frames.raws, frames.levels, tops, camera, lowest, highest))
+    frames.refuse(refuse_shape(frames.raws, each(lambda i: coarse(frames.reduced(i)), range(frames.n))))
     noise = read_variance(frames, camera) if isfinite(camera.gain) else nan
 
     def model(i: int) -> tuple[float, float]:

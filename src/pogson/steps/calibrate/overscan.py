@@ -7,7 +7,6 @@ from math import inf, nan
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from pogson.core.errors import FrameError
 from pogson.core.frame import Image, RawFrame, Section
@@ -107,6 +106,9 @@ def _wanders(rows: NDArray[np.float64]) -> bool:
 
 def _running_line(rows: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Mean over `n` rows; at both ends a straight line through the last `n`."""
+    # few cameras have an overscan, and loading this takes longer than a frame
+    from scipy.ndimage import uniform_filter1d
+
     smooth = np.asarray(uniform_filter1d(rows, n, mode="nearest"), np.float64)
     half = n // 2
     place = np.arange(n) - 0.5 * (n - 1)
@@ -134,11 +136,14 @@ def _row_means(strip: Image) -> tuple[NDArray[np.float64], float]:
     return (middle + off)[:, 0].astype(np.float64), sigma / float(np.sqrt(max(strip.shape[1] - 1, 1)))
 
 
-def stored_adu(raw: RawFrame, section: Section, level: NDArray[np.float32] | None = None) -> Image:
-    """A part of the stored image in ADU, above `level` (one number per stored row)."""
+def stored_adu(
+    raw: RawFrame, section: Section, level: NDArray[np.float32] | None = None, out: Image | None = None
+) -> Image:
+    """A part of the stored image in ADU, above `level` (one number per stored row); written to `out`."""
     y0, y1, x0, x1 = section
     rows = np.zeros(raw.pixels.shape[0], np.float32) if level is None else level
-    out = np.empty((max(y1 - y0, 0), max(x1 - x0, 0)), np.float32)
+    if out is None:
+        out = np.empty((max(y1 - y0, 0), max(x1 - x0, 0)), np.float32)
     if raw.swapped:
         decode(raw.pixels, np.float32(raw.scale), np.float32(raw.zero), rows, y0, x0, out)
         return out

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pogson.core.frame import Image, RawFrame
 from pogson.steps.calibrate.camera import Camera
@@ -74,17 +75,20 @@ def refuse_foreign(raws: Sequence[RawFrame], levels: Sequence[float], sigma: flo
 
 
 def refuse_unfit_level(
-    raws: Sequence[RawFrame], levels: Sequence[float], camera: Camera, lowest: float, highest: float
+    raws: Sequence[RawFrame],
+    levels: Sequence[float],
+    tops: Iterable[float],
+    camera: Camera,
+    lowest: float,
+    highest: float,
 ) -> Refused:
-    """Flats that are too faint, or so bright that the detector is no longer linear."""
+    """Flats that are too faint, or so bright that the detector is no longer linear: see `top_of`."""
     ceiling = highest * camera.saturation
     if isfinite(camera.linearity):
         ceiling = min(ceiling, camera.linearity) if isfinite(ceiling) else camera.linearity
     gain = camera.gain if isfinite(camera.gain) else 1.0
     refused: Refused = []
-    for raw, level in zip(raws, levels, strict=True):
-        rows = useful_adu(raw)[::8]
-        top = float(np.percentile(rows[np.isfinite(rows)], 95.0)) if np.isfinite(rows).any() else np.nan
+    for raw, level, top in zip(raws, levels, tops, strict=True):
         if not level * gain >= lowest:
             refused.append((raw.exposure.path, f"too faint: {level * gain:.0f} electrons per pixel"))
         elif top > ceiling:
@@ -97,11 +101,21 @@ def refuse_unfit_level(
     return refused
 
 
-def refuse_shape(raws: Sequence[RawFrame], images: Iterable[Image], *, cells: int = 16) -> Refused:
-    """Flats whose illumination differs from the others': another filter, a lamp or a cloud in the way."""
+def top_of(raw: RawFrame) -> float:
+    """The level that one pixel in twenty exceeds, ADU above the overscan."""
+    rows = useful_adu(raw)[::8]
+    known = np.isfinite(rows)
+    return float(np.percentile(rows[known], 95.0)) if known.any() else np.nan
+
+
+def refuse_shape(raws: Sequence[RawFrame], shapes: Iterable[NDArray[np.float32]]) -> Refused:
+    """Flats whose illumination differs from the others': another filter, a lamp or a cloud in the way.
+
+    `shapes` are those of `coarse`.
+    """
     if len(raws) < 3:
         return []
-    maps = np.array([_coarse(image, cells) for image in images])
+    maps = np.array(list(shapes))
     usual = np.median(maps, axis=0)
     away = np.array([1.4826 * np.median(np.abs(m / usual - np.median(m / usual))) for m in maps])
     refused: Refused = []
@@ -118,8 +132,9 @@ def refuse_shape(raws: Sequence[RawFrame], images: Iterable[Image], *, cells: in
     return refused
 
 
-def _coarse(image: Image, cells: int) -> np.ndarray:
+def coarse(image: Image, *, cells: int = 16) -> NDArray[np.float32]:
+    """Medians of the cells of an image over the median of these."""
     ny, nx = (max(1, n // cells) for n in image.shape)
     rows = image[: ny * cells, : nx * cells].reshape(cells, ny, cells, nx)[:, ::2, :, ::2]
     level = np.median(rows.transpose(0, 2, 1, 3).reshape(cells, cells, -1), axis=-1)
-    return level / np.median(level)
+    return np.asarray(level / np.median(level))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import inf, isfinite, nan, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from pogson.core.frame import Image
 from pogson.steps.calibrate.noise import box_medians, box_values, robust_variance
@@ -18,6 +18,9 @@ _BOX = 32
 _BOXES = 400  # of one frame; 400 x 1024 pixels give a gain to 0.3 % from one pair
 
 Values = NDArray[np.float64]
+
+#: applies a function to each of many things, as `map` does; that of a pool of threads is faster
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ def boxes_of(image: Image) -> NDArray[np.float32]:
 
 def without_stars(image: Image, *, box: int = 16, threshold: float = 3.5) -> Image:
     """The image with its stars, and the pixels around them, turned to NaN."""
+    # only where no flats tell the gain, and loading this takes longer than a frame
+    from scipy.ndimage import binary_dilation
+
     cells = box_values(image, max(4, min(box, *image.shape)))
     level = np.median(cells, axis=-1)
     sigma = 1.4826 * np.median(np.abs(cells - level[..., None]), axis=-1)
@@ -93,12 +99,14 @@ def neighbor_correlation(first: NDArray[np.float32], second: NDArray[np.float32]
     return np.divide(total, variance, out=np.full(len(cells), np.nan), where=variance > 0)
 
 
-def mean_points(frames: Sequence[NDArray[np.float32]], *, most: int = 15) -> tuple[Values, Values]:
+def mean_points(
+    frames: Sequence[NDArray[np.float32]], *, most: int = 15, each: Each = map
+) -> tuple[Values, Values]:
     """Level and variance of each box, averaged over all pairs of the frames."""
     pairs = list(combinations(range(len(frames)), 2))[:most]
     alive = _alive(np.mean(frames, axis=0))
     frames = [np.where(alive, f, np.float32(np.nan)) for f in frames]
-    points = [pair_points(frames[i], frames[j]) for i, j in pairs]
+    points = list(each(lambda pair: pair_points(frames[pair[0]], frames[pair[1]]), pairs))
     return np.mean([p[0] for p in points], axis=0), np.mean([p[1] for p in points], axis=0)
 
 
