@@ -26,6 +26,25 @@ def test_the_term_comes_back_with_an_honest_error():
     assert abs(np.mean(pulls)) < 0.8
 
 
+def short_night(seed, drift=0.0):
+    """Twelve frames, half of them low in the sky: more stars than are wanted for comparison."""
+    curves, _, _ = series(stars=200, frames=12, clouds=0.1, seed=seed)
+    rng = np.random.default_rng(seed + 50)
+    color, air = rng.uniform(0.2, 1.6, 200), np.repeat([1.0, 2.1], 6)
+    curves.stars["color"], curves.frames["airmass"] = color, air
+    lean = -0.03 * color + drift * rng.normal(size=200)
+    curves.flux[:] *= 10 ** (-0.4 * lean[:, None] * (air - 1.5))
+    return curves
+
+
+@pytest.mark.parametrize("drift", [0.0, 0.004])
+def test_neither_the_choice_of_stars_nor_their_own_drifts_hide_a_part_of_the_term(drift):
+    found = [compare_ensemble(short_night(seed, drift)).color_extinction for seed in range(40)]
+    pulls = np.array([(one.term + 0.03) / one.term_err for one in found])
+    assert abs(pulls.mean()) < 0.5  # over 1 where the stars that scatter least tell
+    assert pulls.std() == pytest.approx(1.0, abs=0.3)
+
+
 def test_a_red_target_keeps_no_trend_among_blue_stars():
     curves = night(-0.03)
     more = 3.0 - curves.stars["color"][5]

@@ -1,5 +1,6 @@
 """Constant stars look constant, variables stand out, and a satellite is no variable."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -172,3 +173,20 @@ def test_a_night_of_one_frame_has_no_noise_to_tell():
     table = measure_variability(compare_ensemble(curves))
     assert np.isnan(table["rms"]).all()
     assert (table["rank"] == 0).all()
+
+
+def test_a_star_that_drifts_into_the_dark_rows_of_the_edge_is_no_variable():
+    curves, _, _ = series(stars=60, frames=120)
+    x, y = np.full((2, 60, 120), 500.0)
+    y[7] = np.linspace(5.0, 200.0, 120)  # its first frames are within reach of the edge
+    y[9] = 5.0  # always there: what it does is told as of any star
+    curves.flux[7, y[7] < 9.0] *= 0.5
+    curves.flux[9] *= 10 ** (-0.4 * 0.2 * np.sin(np.arange(120) / 15))
+    ensemble = compare_ensemble(replace(curves, details={"x": x, "y": y}))
+    assert measure_variability(ensemble)["excess"][7] > 20
+    for name, value in (("annulus", 15.0), ("rows", 1000), ("columns", 1000)):
+        ensemble.curves.frames[name] = value
+    table = measure_variability(ensemble)
+    assert table["excess"][7] < 5
+    assert table["rank"][9] == 1
+    assert table["n"][7] == 120

@@ -73,6 +73,9 @@ def collect_light_curves(
             "exptime": [exposure.exptime for exposure in exposures],
             "airmass": [exposure.airmass for exposure in exposures],
             "fwhm": [float(table.meta.get("fwhm", np.nan)) for table in mine],
+            "annulus": [float(table.meta.get("annulus", (np.nan, np.nan))[1]) for table in mine],
+            "rows": [exposure.shape[0] for exposure in exposures],
+            "columns": [exposure.shape[1] for exposure in exposures],
         }
     )
     return LightCurves(time, flux, err, flags, _stars(ids, field), frames, details=details)

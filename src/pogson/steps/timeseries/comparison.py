@@ -108,11 +108,10 @@ def score_comparisons(
     NightError
         If fewer than two stars are fit.
     """
-    good = usable_points(curves)
+    rows, good, snr = find_candidates(
+        curves, [target, *exclude], min_snr=min_snr, min_coverage=min_coverage, most=2 * most
+    )
     coverage = good.mean(1)
-    snr = _typical_snr(curves, good)
-    rows = _candidates(curves, coverage, snr, [target, *exclude], min_snr, min_coverage)
-    rows = rows[np.argsort(-snr[rows], kind="stable")][: 2 * most]
     mag, var = magnitudes(curves, rows, good[rows])
     first = solve_ensemble(mag, var, good[rows], clip=clip, turns=8, fluxes=unspoiled_fluxes(curves, rows))
     size = row_median(np.where(good[rows], first.away_var, np.nan))
@@ -226,15 +225,39 @@ def _typical_snr(curves: LightCurves, good: Mask) -> Values:
         return np.nan_to_num(row_median(np.where(good, curves.flux / curves.flux_err, np.nan)))
 
 
-def _candidates(
-    curves: LightCurves,
-    coverage: Values,
-    snr: Values,
-    exclude: Sequence[int],
-    min_snr: float,
-    min_coverage: float,
-) -> Ints:
-    fit = (coverage >= min_coverage) & (snr >= min_snr)
+def find_candidates(
+    curves: LightCurves, exclude: Sequence[int], *, min_snr: float, min_coverage: float, most: int
+) -> tuple[Ints, Mask, Values]:
+    """Rows of the brightest stars that may be compared with, however they scatter.
+
+    Parameters
+    ----------
+    curves : LightCurves
+        Fluxes of all stars.
+    exclude : sequence of int
+        Numbers of stars that are none.
+    min_snr, min_coverage
+        As in `compare_ensemble`.
+    most : int
+        Largest number.
+
+    Returns
+    -------
+    rows : (n,)
+        Brightest first.
+    good : bool (star, frame)
+        Usable points of all stars.
+    snr : (star,)
+        Typical signal-to-noise ratio of all stars.
+
+    Raises
+    ------
+    NightError
+        If there are fewer than two.
+    """
+    good = usable_points(curves)
+    snr = _typical_snr(curves, good)
+    fit = (good.mean(1) >= min_coverage) & (snr >= min_snr)
     fit &= ~np.isin(np.asarray(curves.stars["id"]), list(exclude))
     fit &= ((curves.flags & int(Star.VARIABLE)) == 0).all(1)
     if "flags" in curves.stars.colnames:
@@ -245,7 +268,7 @@ def _candidates(
             f"{len(chosen)} star(s) fit for comparison, 2 are needed: lower min_snr ({min_snr:g}) or "
             f"min_coverage ({min_coverage:g})"
         )
-    return chosen
+    return chosen[np.argsort(-snr[chosen], kind="stable")][:most], good, snr
 
 
 def _brightness(curves: LightCurves, good: Mask, snr: Values, rows: Ints, at: int) -> Values:

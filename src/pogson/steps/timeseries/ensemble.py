@@ -15,6 +15,7 @@ from pogson.core.units import Fraction, Sigma
 from pogson.steps.timeseries.comparison import (
     best_of_brightest,
     choose_number,
+    find_candidates,
     magnitudes,
     score_comparisons,
     unspoiled_fluxes,
@@ -140,14 +141,14 @@ def compare_ensemble(
     if method not in METHODS:
         raise SettingError(f"no method '{method}' of comparison; use one of: {', '.join(METHODS)}")
     _check_numbers(curves, [n for n in (target, check, *exclude, *comparisons) if n])
+    limits = {"min_snr": min_snr, "min_coverage": min_coverage}
+    extinction = ColorExtinction()
+    if "color" in curves.stars.colnames and "airmass" in curves.frames.colnames:
+        # from all stars that may be chosen: those that scatter least have noise that hides the term
+        rows, *_ = find_candidates(curves, [target, check, *exclude], **limits, most=2 * most)
+        curves, extinction = _take_out_extinction(curves, rows, clip)
     scores = score_comparisons(
-        curves,
-        target=target,
-        exclude=[*exclude, check],
-        min_snr=min_snr,
-        min_coverage=min_coverage,
-        most=most,
-        clip=clip,
+        curves, target=target, exclude=[*exclude, check], **limits, most=most, clip=clip
     )
     if not check and not comparisons:
         check = _choose_check(curves, scores, target)
@@ -162,15 +163,6 @@ def compare_ensemble(
     if len(rows) < 2:
         raise NightError(f"{len(rows)} star(s) to compare with, 2 are needed: name more comparison stars")
     solution = _solve(curves, rows, method, clip)
-    extinction = fit_color_extinction(curves, solution, rows)
-    for _ in range(2 if extinction.term else 0):
-        # what the term left in the residuals is no scatter of the stars any more: fit what remains
-        flat = correct_color_extinction(curves, extinction)
-        solution = _solve(flat, rows, method, clip)
-        extinction = fit_color_extinction(flat, solution, rows, before=extinction.term)
-    if extinction.term:
-        curves = correct_color_extinction(curves, extinction)
-        solution = _solve(curves, rows, method, clip)
     scores["used"] = np.isin(np.asarray(scores["star"]), np.asarray(curves.stars["id"])[rows])
     made = apply_ensemble(curves, solution, rows)
     return replace(made, comparisons=scores, target=target, check=check, color_extinction=extinction)
@@ -220,6 +212,19 @@ def _solve(curves: LightCurves, rows: Ints, method: str, clip: float) -> Solutio
     if method == METHODS[1]:
         return plain_ensemble(mag, var, good)
     return solve_ensemble(mag, var, good, clip=clip, fluxes=unspoiled_fluxes(curves, rows))
+
+
+def _take_out_extinction(curves: LightCurves, rows: Ints, clip: float) -> tuple[LightCurves, ColorExtinction]:
+    """Light curves without the term of colour and airmass, and what it is."""
+    flat, found = curves, ColorExtinction()
+    for _ in range(3):
+        # what the term left in the residuals is no scatter of the stars any more: fit what remains
+        solution = _solve(flat, rows, METHODS[0], clip)
+        found = fit_color_extinction(flat, solution, rows, before=found.term)
+        if not found.term:
+            return curves, found
+        flat = correct_color_extinction(curves, found)
+    return flat, found
 
 
 def _check_numbers(curves: LightCurves, numbers: Sequence[int]) -> None:

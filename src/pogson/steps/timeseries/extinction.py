@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pogson.core.lightcurves import LightCurves
-from pogson.steps.timeseries.leastsquares import Solution
+from pogson.steps.timeseries.leastsquares import Solution, extra_scatter
 
 Values = NDArray[np.float64]
 
 #: stars, range of colours (mag) and of airmass that a fit needs
 STARS, COLORS, AIR = 10, 0.3, 0.2
+
+#: stars that lean further from the others of their colour are left out, in errors
+CLIP = 4.0
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ def fit_color_extinction(
 ) -> ColorExtinction:
     """The term from the residuals of an ensemble.
 
-    Stars' magnitudes and frames' offsets are free: only what changes with both colour and airmass is left.
-    The error is that of the points, or what the stars differ by from each other, whichever is larger.
+    Each star has a slope with airmass, and the term is the slope of these with colour. Stars lean with the
+    air for reasons of their own, such as a neighbour or a place in the flat: by how much more than their
+    errors is found from them all alike, so that no star counts for more because it happens to lean less.
 
     Parameters
     ----------
@@ -72,7 +76,7 @@ def fit_color_extinction(
 
     References
     ----------
-    Efron & Stein 1981, Annals of Statistics 9, 586 (the jackknife, here over stars);
+    DerSimonian & Laird 1986, Controlled Clinical Trials 7, 177 (more scatter than errors tell);
     Young et al. 1991, PASP 103, 221; Henden & Kaitchuck 1982, Astronomical Photometry, sect. 4.4.
     """
     if "color" not in curves.stars.colnames or "airmass" not in curves.frames.colnames:
@@ -88,19 +92,18 @@ def fit_color_extinction(
     w = solution.w[known][:, timed]
     middle = float(np.average(color[known], weights=w.sum(1)))
     high = float(np.average(air[timed], weights=w.sum(0)))
-    lever = _apart((color[known] - middle)[:, None] * (air[timed] - high), w)
     # a residual against the others is larger than that against all by total / rest
     total = solution.w.sum(0)
     share = 1.0 - solution.w / np.where(total > 0.0, total, 1.0)
-    residual = (solution.away * share)[known][:, timed]
-    square = float((w * lever**2).sum())
-    if square <= 0.0:
+    # by the errors of the points alone: a star's own scatter is a part of what it leans by
+    used = w > 0.0
+    var = 1.0 / np.where(used, w, 1.0) - solution.scatter[known, None] ** 2
+    plain = np.where(used, 1.0 / np.maximum(var, 1e-12), 0.0)
+    slope, slope_err = _slopes((solution.away * share)[known][:, timed], plain, air[timed])
+    steep = np.isfinite(slope_err)
+    if steep.sum() < STARS:
         return ColorExtinction(n=n, reason="the stars were not seen together")
-    found = float((w * lever * residual).sum()) / square
-    # a star whose light leans with the air for its own reasons, such as a neighbour, does so all night
-    parts, sizes = (w * lever * residual).sum(1), (w * lever**2).sum(1)
-    without = (parts.sum() - parts) / np.maximum(square - sizes, 1e-9 * square)
-    err = max(square**-0.5, sqrt((n - 1.0) / n * float(((without - found) ** 2).sum())))
+    found, err = _fit_line(color[known][steep], slope[steep], slope_err[steep])
     term = before + found
     if abs(term) < 3.0 * err:
         return ColorExtinction(0.0, err, middle, high, n, f"{term:+.4f} is not 3 of its errors ({err:.4f})")
@@ -113,10 +116,26 @@ def correct_color_extinction(curves: LightCurves, extinction: ColorExtinction) -
     return replace(curves, flux=curves.flux * factor, flux_err=curves.flux_err * factor)
 
 
-def _apart(lever: Values, w: Values) -> Values:
-    """What stars' magnitudes and frames' offsets cannot take up, found by turns."""
-    out = lever
-    for _ in range(20):
-        out = out - (w * out).sum(1, keepdims=True) / np.maximum(w.sum(1, keepdims=True), 1e-300)
-        out = out - (w * out).sum(0) / np.maximum(w.sum(0), 1e-300)
-    return out
+def _slopes(residual: Values, w: Values, air: Values) -> tuple[Values, Values]:
+    """Slope of each star with airmass, and its error; an infinite one where there is none."""
+    lever = air - (w @ air / np.maximum(w.sum(1), 1e-300))[:, None]
+    size = (w * lever**2).sum(1)
+    known = size > 0.0
+    slope = np.where(known, (w * lever * residual).sum(1) / np.where(known, size, 1.0), 0.0)
+    return slope, np.where(known, 1.0 / np.sqrt(np.where(known, size, 1.0)), np.inf)
+
+
+def _fit_line(x: Values, y: Values, err: Values) -> tuple[float, float]:
+    """Slope of a line and its error, where values differ by more than their errors; outliers have no say."""
+    scatter, used = 1.4826 * float(np.median(np.abs(y - np.median(y)))), np.ones(len(x), bool)
+    for _ in range(10):
+        w = used / (err**2 + scatter**2)
+        apart = x - np.average(x, weights=w)
+        size = float((w * apart**2).sum())
+        slope = float((w * apart * y).sum()) / size
+        off = y - np.average(y, weights=w) - slope * apart
+        # two numbers are taken from the values, `extra_scatter` reckons with one
+        more = sqrt((used.sum() - 1.0) / (used.sum() - 2.0))
+        scatter = float(extra_scatter((more * off)[None], (err**2)[None], used[None])[0])
+        used = np.abs(off) <= CLIP * np.sqrt(err**2 + scatter**2)
+    return slope, size**-0.5

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pogson.core.columns import VARIABILITY
 from pogson.core.flags import SPOILED, Star
+from pogson.core.lightcurves import LightCurves
 from pogson.core.medians import row_median
 from pogson.core.units import Fraction
 from pogson.steps.timeseries.ensemble import Ensemble
@@ -51,7 +52,8 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     fluxes: magnitudes of faint stars are not normally distributed. Stars with light of neighbours, at
     the edge, or saturated in over 5 % of their points follow after all others; those of quality -1 with
     fewer than 30 usable points have no rank (0). Points whose error is over 3 times the star's median
-    one, in frames through thick cloud, count in the global noise only.
+    one, in frames through thick cloud, count in the global noise only; so do those at the detector's edge,
+    where the annulus is not whole and rows are often dark, unless over half of a star's points are there.
 
     `quality` is -1 where more than `max_unusable` of the frames have no usable point. Else it is the
     number of faults of these four: over 5 % of the points unusable; local noise over 1.3 times the
@@ -108,14 +110,15 @@ def _measure(ensemble: Ensemble, some: slice, max_unusable: float, window: int) 
     # told by the fluxes: a star behind a branch for one frame has no magnitude
     wild = isolated_outliers(flux, flux_err)
     # a few frames through thick cloud would make the whole of a standard deviation
-    calm = np.where(wild | (err > 3.0 * row_median(err)[:, None]), np.nan, mag)
+    aside = wild | _at_edge(curves, some)
+    calm = np.where(aside | (err > 3.0 * row_median(err)[:, None]), np.nan, mag)
     steady = np.isfinite(calm)
     # of the fluxes: a mean of magnitudes, weighted, prefers the points that came out bright
     level = weighted_mean(np.where(steady, flux, np.nan), flux_err)
     mean = -2.5 * np.log10(np.where(level > 0.0, level, np.nan))
     expected = _quadratic_mean(np.where(steady, err, np.nan))
     local = local_noise(calm, window=window)
-    known = (steady | (~np.isfinite(ensemble.mag[some]) & ~wild)) & np.isfinite(flux)
+    known = (steady | (~np.isfinite(ensemble.mag[some]) & ~aside)) & np.isfinite(flux)
     known &= ~(flux_err > 3.0 * row_median(flux_err)[:, None])
     flux, flux_err = _where(known, flux, flux_err)
     n, frames = usable.sum(1), max(mag.shape[1], 1)
@@ -141,6 +144,18 @@ def _measure(ensemble: Ensemble, some: slice, max_unusable: float, window: int) 
         "flux_rms": standard_deviation(flux),
         "flux_expected": _quadratic_mean(flux_err),
     }
+
+
+def _at_edge(curves: LightCurves, some: slice) -> Mask:
+    """Points whose annulus reaches over the detector's edge; none of a star that is mostly there."""
+    flags, frames = curves.flags[some], curves.frames
+    if not {"x", "y"} <= set(curves.details) or "annulus" not in frames.colnames:
+        return np.zeros(flags.shape, bool)
+    x, y = curves.details["x"][some], curves.details["y"][some]
+    reach, rows, columns = (np.asarray(frames[name], float) for name in ("annulus", "rows", "columns"))
+    with np.errstate(invalid="ignore"):
+        beyond = (x < reach) | (y < reach) | (x > columns - 1.0 - reach) | (y > rows - 1.0 - reach)
+    return beyond & (2 * beyond.sum(1, keepdims=True) <= flags.shape[1])
 
 
 def _where(known: Mask, *values: Values) -> tuple[Values, ...]:
