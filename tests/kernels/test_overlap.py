@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pogson.kernels.overlap import circle_pixel_overlap, column_arcs, corner_areas, row_span
+from pogson.kernels.overlap import chord, circle_pixel_overlap, column_arcs, row_weights
 
 offsets = st.floats(-0.5, 0.5)
 
@@ -53,13 +53,11 @@ def test_a_pixel_that_only_touches_has_no_weight():
 def test_rows_of_pixels_have_the_weights_that_each_pixel_has_alone(x, y, radius):
     n = 2 * int(radius) + 5
     left, low = np.floor(0.5 - radius) - 1 - x, np.floor(0.5 - radius) - 1 - y
-    arcs, lower, upper = np.empty((3, n + 1))
+    arcs, row = np.empty((2, n + 1))
     column_arcs(left, radius, n, arcs)
-    corner_areas(left, low, radius, n, arcs, upper)
     for j in range(n):
-        lower, upper = upper, lower
-        corner_areas(left, low + j + 1, radius, n, arcs, upper)
+        lower, upper = (chord(low + j + side, radius) for side in (-0.5, 0.5))
+        start, stop = row_weights(left, lower, upper, radius, n, arcs, 1e-9, row)
         alone = np.array([circle_pixel_overlap(left + i, low + j, radius) for i in range(n)])
-        assert np.abs(np.diff(upper) - np.diff(lower) - alone).max() < 1e-11
-        start, stop = row_span(low + j, -left, radius, 0, n)
-        assert np.all(alone[:start] < 1e-12) and np.all(alone[stop:] < 1e-12)
+        assert np.all(np.abs(row[start:stop] - alone[start:stop]) < 1e-11)
+        assert np.all(alone[:start] < 1.1e-9) and np.all(alone[stop:] < 1.1e-9)

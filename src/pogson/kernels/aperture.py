@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit, uintp
 
-from pogson.kernels.overlap import circle_pixel_overlap, column_arcs, corner_areas, row_span
+from pogson.kernels.overlap import chord, column_arcs, row_weights
 from pogson.kernels.prefetch import ask_for
 
 TINY = 1e-9  # square pixels: less is rounding
@@ -87,7 +87,8 @@ def sum_apertures(
     reach = 0.0
     for k in range(nr):
         reach = max(reach, radii[k])
-    corners = np.empty((3, 2 * math.ceil(reach) + 5))
+    side = 2 * math.ceil(reach) + 5
+    room, holes = np.empty((2, side)), np.empty((side * side, 3))
     for a in range(n):
         s = order[a]
         cx, cy = x[s], y[s]
@@ -105,13 +106,13 @@ def sum_apertures(
         for k in range(nr):
             r = radii[k]
             total, noise, area, seen, highest, n_bad = _sum_one(
-                data, variance, mask, unusable, cx, cy, r, corners,
+                data, variance, mask, unusable, cx, cy, r, room, holes,
                 flat, flat_variance, dark, master_variance, k == 0, terms[s],
             )  # fmt: skip
             missing, spoiled = 0.0, False
             if n_bad > 0:
                 fill, spread, missing, spoiled, more = _fill_one(
-                    data, variance, mask, unusable, lost, cx, cy, r, core
+                    data, variance, mask, unusable, lost, cx, cy, core, holes[:n_bad]
                 )
                 total, noise, seen = total + fill, noise + spread, seen | more
             if k == 0:
@@ -130,38 +131,37 @@ def sum_apertures(
 
 @njit(cache=True, nogil=True)
 def _sum_one(
-    data, variance, mask, unusable, cx, cy, radius, corners,
+    data, variance, mask, unusable, cx, cy, radius, room, holes,
     flat, flat_variance, dark, master_variance, main, terms,
 ):  # fmt: skip
     """Sums over the usable pixels of one aperture, the bits in it, its peak, and how many are unusable.
 
-    For the `main` aperture `terms` is filled; its second place with the sum of w^2 / flat^2.
+    For the `main` aperture `terms` is filled; its second place with the sum of w^2 / flat^2. Row, column and
+    area of each unusable pixel are written to `holes`.
     """
     ny, nx = data.shape
     has_flat, has_flat_variance = flat.size > 0, flat_variance.size > 0
     has_dark, has_master = dark.size > 0, master_variance.size > 0
     total, noise, area, seen, n_bad, highest = 0.0, 0.0, 0.0, np.uint16(0), 0, -math.inf
     subtracted, squares, by_flat, by_sky = 0.0, 0.0, 0.0, 0.0
-    arcs, lower, upper = corners[0], corners[1], corners[2]
+    arcs, weights = room[0], room[1]
     y0, y1 = max(0, math.floor(cy - radius + 0.5)), min(ny, math.ceil(cy + radius + 0.5))
     x0, x1 = max(0, math.floor(cx - radius + 0.5)), min(nx, math.ceil(cx + radius + 0.5))
-    if y0 < y1 and x0 < x1:
+    if x0 < x1:
         column_arcs(x0 - cx, radius, x1 - x0, arcs)
-        corner_areas(x0 - cx, y0 - cy, radius, x1 - x0, arcs, upper)
+    upper = chord(y0 - 0.5 - cy, radius)
     for row in range(y0, y1):
-        lower, upper = upper, lower
-        corner_areas(x0 - cx, row + 1 - cy, radius, x1 - x0, arcs, upper)
+        lower, upper = upper, chord(row + 0.5 - cy, radius)
+        start, stop = row_weights(x0 - cx, lower, upper, radius, x1 - x0, arcs, TINY, weights)
         # unsigned indices cannot count from the end: the compiler leaves out a test for each
         j = uintp(row)
-        start, stop = row_span(row - cy, cx, radius, x0, x1)
-        for i in range(uintp(start), uintp(stop)):
-            k = i - uintp(x0)
-            w = (upper[k + uintp(1)] - upper[k]) - (lower[k + uintp(1)] - lower[k])
-            if w < TINY:
-                continue
+        for k in range(uintp(start), uintp(stop)):
+            i = k + uintp(x0)
+            w = weights[k]
             value, spread = float(data[j, i]), float(variance[j, i])
             seen |= mask[j, i]
             if (mask[j, i] & unusable) != 0 or not math.isfinite(value + spread):
+                holes[n_bad, 0], holes[n_bad, 1], holes[n_bad, 2] = row, i, w
                 n_bad += 1
                 continue
             weight = w * w
@@ -178,10 +178,12 @@ def _sum_one(
                 square = weight * inverse * inverse
                 squares += square
                 by_sky += weight * inverse
+                taken = 0.0
                 if has_dark:
-                    subtracted += square * max(dark[j, i], np.float32(0.0))
+                    taken += max(dark[j, i], np.float32(0.0))
                 if has_master:
-                    subtracted += square * master_variance[j, i]
+                    taken += master_variance[j, i]
+                subtracted += square * taken
                 if has_flat_variance:
                     by_flat += square * value * value * flat_variance[j, i]
     if main:
@@ -190,27 +192,21 @@ def _sum_one(
 
 
 @njit(cache=True, nogil=True)
-def _fill_one(data, variance, mask, unusable, lost, cx, cy, radius, core):
+def _fill_one(data, variance, mask, unusable, lost, cx, cy, core, holes):
     """What stands in for the unusable pixels of one aperture: sum, variance; their area, and whether
     one of them is past remedy; bit 1 where one is not finite.
     """
-    ny, nx = data.shape
     total, noise, missing, spoiled, seen = 0.0, 0.0, 0.0, False, 0
-    for j in range(max(0, math.floor(cy - radius + 0.5)), min(ny, math.ceil(cy + radius + 0.5))):
-        for i in range(max(0, math.floor(cx - radius + 0.5)), min(nx, math.ceil(cx + radius + 0.5))):
-            if _usable(data, variance, mask, unusable, j, i):
-                continue
-            w = circle_pixel_overlap(i - cx, j - cy, radius)
-            if w < TINY:
-                continue
-            distance = math.sqrt((i - cx) ** 2 + (j - cy) ** 2)
-            fill, spread = _ring(data, variance, mask, unusable, cx, cy, distance)
-            total += w * fill
-            noise += w * w * spread
-            missing += w
-            spoiled = spoiled or distance < core or (mask[j, i] & lost) != 0
-            if (mask[j, i] & unusable) == 0:
-                seen = 1
+    for h in range(len(holes)):
+        j, i, w = int(holes[h, 0]), int(holes[h, 1]), holes[h, 2]
+        distance = math.sqrt((i - cx) ** 2 + (j - cy) ** 2)
+        fill, spread = _ring(data, variance, mask, unusable, cx, cy, distance)
+        total += w * fill
+        noise += w * w * spread
+        missing += w
+        spoiled = spoiled or distance < core or (mask[j, i] & lost) != 0
+        if (mask[j, i] & unusable) == 0:
+            seen = 1
     return total, noise, missing, spoiled, seen
 
 
@@ -223,16 +219,22 @@ def _usable(data, variance, mask, unusable, j, i):
 def _ring(data, variance, mask, unusable, cx, cy, distance):
     """Mean of the usable pixels at a distance, and the variance of one more drawn like them."""
     ny, nx = data.shape
-    reach = distance + 0.5
+    reach, gap, middle = distance + 0.5, distance - 0.5, math.floor(cx)
     count, mean, spread = 0, 0.0, 0.0
     for j in range(max(0, math.floor(cy - reach)), min(ny, math.ceil(cy + reach) + 1)):
-        for i in range(max(0, math.floor(cx - reach)), min(nx, math.ceil(cx + reach) + 1)):
-            off = math.sqrt((i - cx) ** 2 + (j - cy) ** 2) - distance
-            if abs(off) <= 0.5 and _usable(data, variance, mask, unusable, j, i):
-                count += 1
-                step = data[j, i] - mean
-                mean += step / count
-                spread += step * (data[j, i] - mean)
+        dy2 = (j - cy) ** 2
+        far = math.sqrt(max(reach * reach - dy2, 0.0))
+        near = math.sqrt(max(gap * abs(gap) - dy2, 0.0))
+        left = math.floor(cx - far), min(math.ceil(cx - near), middle)
+        right = max(math.floor(cx + near), middle + 1), math.ceil(cx + far)
+        for first, last in (left, right):
+            for i in range(max(0, first), min(nx, last + 1)):
+                off = math.sqrt((i - cx) ** 2 + dy2) - distance
+                if abs(off) <= 0.5 and _usable(data, variance, mask, unusable, j, i):
+                    count += 1
+                    step = data[j, i] - mean
+                    mean += step / count
+                    spread += step * (data[j, i] - mean)
     if count < 3:
         return math.nan, math.nan
     return mean, spread / (count - 1) * (1.0 + 1.0 / count)

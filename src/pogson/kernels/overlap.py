@@ -60,7 +60,7 @@ def _quadrant_overlap(x0, x1, y0, y1, radius):
 
 @njit(cache=True, nogil=True)
 def column_arcs(dx, radius, n, arcs):
-    """Areas of a quarter of a circle up to the sides of `n` pixels in a row.
+    """Areas of half a circle between its centre and the sides of `n` pixels in a row, with a sign.
 
     Parameters
     ----------
@@ -74,44 +74,69 @@ def column_arcs(dx, radius, n, arcs):
         Written: the first n + 1.
     """
     for i in range(n + 1):
-        x = min(abs(dx + i - 0.5), radius)
+        x = min(max(dx + i - 0.5, -radius), radius)
         arcs[i] = 0.5 * (x * math.sqrt(radius * radius - x * x) + radius * radius * math.asin(x / radius))
 
 
 @njit(cache=True, nogil=True)
-def corner_areas(dx, dy, radius, n, arcs, areas):
-    """Areas of a circle between its centre and the lower corners of a row of pixels, with a sign.
-
-    The area of a pixel in the circle is the difference of two neighbours in `areas`, less that
-    difference of the row above: no pixel needs a case of its own, only rows and columns need an arc.
-
-    Parameters
-    ----------
-    dx, dy, radius, n
-        As in `column_arcs`; `dy` is that of the row.
-    arcs : float64 (m,)
-        From `column_arcs`.
-    areas : float64 (m,)
-        Written: the first n + 1, each the area of the circle in the rectangle from its centre to
-        the corner, times the signs of the corner's coordinates.
-    """
-    y = min(abs(dy - 0.5), radius)
+def chord(dy, radius):
+    """A line `dy` from the centre of a circle: this, half its length within, half the area beyond it."""
+    y = min(max(dy, -radius), radius)
     half = math.sqrt(radius * radius - y * y)
-    beside = 0.5 * (half * y - radius * radius * math.acos(y / radius))
-    sign = 1.0 if dy > 0.5 else -1.0
-    for i in range(n + 1):
-        off = dx + i - 0.5
-        x = abs(off)
-        area = x * y if x <= half else beside + arcs[i]
-        areas[i] = sign * area if off > 0.0 else -sign * area
+    return y, half, 0.5 * (radius * radius * math.acos(abs(y) / radius) - half * abs(y))
 
 
 @njit(cache=True, nogil=True)
-def row_span(dy, cx, radius, x0, x1):
-    """First pixel that a circle about column `cx` touches in a row `dy` from its centre, and the one after
-    the last; within `x0` and `x1`.
+def _corner_area(x, arc, line):
+    """Area of a circle between its centre and a place on a chord, times the signs of the place."""
+    y, half, cap = line
+    return x * y if abs(x) <= half else math.copysign(1.0, y) * (arc - math.copysign(cap, x))
+
+
+@njit(cache=True, nogil=True)
+def row_weights(dx, lower, upper, radius, n, arcs, least, weights):
+    """Areas of a row of pixels inside a circle.
+
+    Only pixels that the circle cuts need geometry: with corners on both chords their areas are
+    differences, to the left and the right, of differences up and down.
+
+    Parameters
+    ----------
+    dx, radius, n
+        As in `column_arcs`.
+    lower, upper : (float, float, float)
+        Both sides of the row, from `chord`.
+    arcs : float64 (m,)
+        From `column_arcs`.
+    least : float
+        Pixels at the ends with a smaller area are left out.
+    weights : float64 (m,)
+        Written, between `start` and `stop`.
+
+    Returns
+    -------
+    start, stop : int
+        First pixel inside, and the one after the last.
     """
-    near = max(abs(dy) - 0.5, 0.0)
-    half = math.sqrt(max(radius * radius - near * near, 0.0)) + 0.5
-    start = max(x0, math.ceil(cx - half))
-    return start, max(start, min(x1, math.floor(cx + half) + 1))
+    inner, outer = min(lower[1], upper[1]), max(lower[1], upper[1])
+    if lower[0] < 0.0 < upper[0]:
+        outer = radius
+    start, stop = max(0, math.floor(-0.5 - dx - outer)), min(n, math.ceil(0.5 - dx + outer) + 1)
+    left, right = max(start, math.ceil(0.5 - dx - inner)), min(stop, math.floor(inner - 0.5 - dx) + 1)
+    if right <= left:
+        left, right = stop, stop
+    for first, last in ((start, left), (right, stop)):
+        before = 0.0
+        for i in range(first, last + 1):
+            x = dx + i - 0.5
+            area = _corner_area(x, arcs[i], upper) - _corner_area(x, arcs[i], lower)
+            if i > first:
+                weights[i - 1] = area - before
+            before = area
+    for i in range(left, right):
+        weights[i] = 1.0
+    while start < stop and weights[start] < least:
+        start += 1
+    while start < stop and weights[stop - 1] < least:
+        stop -= 1
+    return start, max(start, stop)
