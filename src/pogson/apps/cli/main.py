@@ -5,6 +5,8 @@ Only the verb that is called is imported, so that `pogson --help` answers at onc
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import os
 import sys
@@ -99,6 +101,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     # what reads and writes files beside the computation must not wait for its turn longer than it works
     sys.setswitchinterval(0.0005)
+    # memory goes back as a whole at the end: no garbage is looked for in it
+    atexit.register(gc.freeze)
     run_command(pogson, arguments)
 
 
