@@ -16,7 +16,7 @@ from typing import BinaryIO
 from pogson.core.errors import FileError
 
 #: bytes: between two parts a thread waits for the interpreter's lock
-HASHED_AT_ONCE = 1 << 22
+HASHED_AT_ONCE = 1 << 24
 
 
 def write_atomic(path: str | Path, content: bytes | Callable[[BinaryIO], None]) -> None:
@@ -58,8 +58,10 @@ def hash_file(path: str | Path) -> str:
     """SHA-256 of a file's content, as hexadecimal digits."""
     with in_words(Path(path), "cannot be read"), Path(path).open("rb", buffering=0) as file:
         digest = hashlib.sha256()
-        while part := file.read(HASHED_AT_ONCE):
-            digest.update(part)
+        # a little more than the file: fresh memory for a second part would take as long as its digest
+        part = memoryview(bytearray(min(os.fstat(file.fileno()).st_size + 1, HASHED_AT_ONCE)))
+        while n := file.readinto(part):
+            digest.update(part[:n])
         return digest.hexdigest()
 
 
