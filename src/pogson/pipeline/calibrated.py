@@ -108,7 +108,8 @@ def calibrate_magnitudes(
     good = [t for t, m in zip(tables, measured, strict=True) if m.detected.exposure.path in accepted]
     rejected = [t for t, m in zip(tables, measured, strict=True) if m.detected.exposure.path not in accepted]
     zero_points, matched, notes = _zero_points(good, located, catalog, settings)
-    done = standardize(good, located.field, zero_points)
+    mine = [m.detected.exposure.path in accepted for m in measured]
+    done = standardize(good, located.field, zero_points, relative[mine])
     photometry = sorted([*done.photometry, *rejected], key=lambda t: in_time(t.meta["exposure"]))
     return Calibrated(
         done.stars,

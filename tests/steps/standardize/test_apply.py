@@ -96,6 +96,15 @@ def test_without_a_catalogue_the_frames_are_put_on_one_instrumental_scale():
     assert not found.photometry[0].meta["calibrated"]
 
 
+def test_frames_of_a_longer_night_keep_the_scale_of_their_own_best():
+    night = Night(n=150, bands="r", frames=6, clouds={0: 0.0, 3: 0.8})
+    some = [1, 2, 3, 4]
+    mine = [night.photometry[k] for k in some]
+    alone = standardize(mine, night.field).stars
+    found = standardize(mine, night.field, None, measure_transparency(night.photometry)[some]).stars
+    np.testing.assert_allclose(found["inst_r"], alone["inst_r"], atol=2e-3)
+
+
 def test_clouds_show_in_the_transparency():
     night = Night(frames=5, bands="gr", clouds={3: 1.2}, hidden=0.05)
     found = measure_transparency(night.photometry)

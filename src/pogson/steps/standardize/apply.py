@@ -15,7 +15,7 @@ from pogson.core.columns import Changed, Rows
 from pogson.core.flags import SPOILED, Star
 from pogson.steps.standardize.color import solve_colors
 from pogson.steps.standardize.gather import POGSON, Shot, Values
-from pogson.steps.standardize.transparency import measure_transparency
+from pogson.steps.standardize.transparency import SURE, measure_transparency
 from pogson.steps.standardize.zeropoint import ColorTerm, ZeroPoints
 
 _SCALE = 25.0  # magnitude of one unit of flux, for sums over frames
@@ -60,7 +60,10 @@ class _Mean:
 
 
 def standardize(
-    photometry: Sequence[Rows], field: Table, zero_points: ZeroPoints | None = None
+    photometry: Sequence[Rows],
+    field: Table,
+    zero_points: ZeroPoints | None = None,
+    relative: Table | None = None,
 ) -> Standardized:
     """One magnitude for each star and band, calibrated where the band has zero points.
 
@@ -77,13 +80,15 @@ def standardize(
     zero_points : ZeroPoints, optional
         From `fit_zero_points`. Frames without a zero point are left out of calibrated means, and are
         used for instrumental ones.
+    relative : Table, optional
+        From `measure_transparency`, the rows of these frames, where it was measured already.
 
     Returns
     -------
     Standardized
     """
     shots = [Shot.of(table) for table in photometry]
-    relative = measure_transparency(photometry)
+    relative = measure_transparency(photometry) if relative is None else relative
     offsets = np.asarray(relative["offset"], float)
     ids = np.asarray(field["id"], np.int64)
     terms = dict(zero_points.colors) if zero_points else {}
@@ -97,7 +102,8 @@ def standardize(
         zeros = np.array([zero_points.of(shots[k].frame) if zero_points else (nan, nan) for k in mine])
         # a star keeps its place in the field, and with it how its light is spread: no mean takes that out
         zeros[:, 1] = np.hypot(zeros[:, 1], [shots[k].aperture_scatter for k in mine])
-        inst = _average([shots[k] for k in mine], ids, _align(offsets[mine]) + _SCALE, zeros[:, 1])
+        aligned = _align(offsets[mine], np.asarray(relative["offset_err"], float)[mine])
+        inst = _average([shots[k] for k in mine], ids, aligned + _SCALE, zeros[:, 1])
         means[band] = inst
         columns |= _instrumental(band, inst)
         if np.isfinite(zeros[:, 0]).any():
@@ -126,9 +132,11 @@ def standardize(
     return Standardized(stars, [_calibrate(s, stars, zero_points, terms) for s in shots], relative)
 
 
-def _align(offsets: Values) -> Values:
-    """Offsets of a band's frames; a frame that could not be compared stands alone only if all do."""
-    return offsets if np.isfinite(offsets).any() else np.zeros(len(offsets))
+def _align(offsets: Values, err: Values) -> Values:
+    """Offsets of a band's frames from the best; a frame that was not compared stands alone only if all do."""
+    known = offsets[np.isfinite(offsets) & (err < SURE)]
+    best = known.max() if len(known) else 0.0
+    return offsets - best if np.isfinite(offsets).any() else np.zeros(len(offsets))
 
 
 def _average(shots: list[Shot], ids: NDArray[np.int64], zeros: Values, errors: Values) -> _Mean:

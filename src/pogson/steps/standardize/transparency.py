@@ -14,6 +14,9 @@ from pogson.core.units import Sigma
 from pogson.steps.standardize.gather import POGSON, Shot, Values
 from pogson.steps.standardize.robust import fit_levels
 
+#: mag: a frame whose offset is known no better is no scale
+SURE = 0.1
+
 _BLOCK = 64  # frames compared at a time
 
 
@@ -60,7 +63,7 @@ def measure_transparency(
         scale = 10.0 ** (0.4 * (ratio[:, 0] + _uncorrected(shots)))
         for band in dict.fromkeys(bands.tolist()):
             same = bands == band
-            known = scale[same & fine & (ratio[:, 1] < 0.1)]
+            known = scale[same & fine & (ratio[:, 1] < SURE)]
             if len(known):
                 scale[same] /= known.max()
         table = Table(
@@ -102,7 +105,7 @@ def _compare(shots: list[Shot], fine: NDArray[np.bool_], min_snr: float, clip: f
     result = np.concatenate([_ratios(flux[s], err[s], flux[first], err[first], clip) for s in parts])
     result[first, :2] = 0.0 if result[first, 2] > 0.0 else np.nan
     with np.errstate(invalid="ignore"):
-        known = result[fine & (result[:, 1] < 0.1), 0]
+        known = result[fine & (result[:, 1] < SURE), 0]
     result[:, 0] = (known.min() if len(known) else 0.0) - result[:, 0]
     return result
 
