@@ -22,6 +22,7 @@ from pogson.plots.style import (
     bands_in_order,
     binned,
     numbers,
+    plain_log,
     say_empty,
     span,
     steps_of,
@@ -82,7 +83,7 @@ def plot_budget(photometry: Table, ax: Axes, *, repeats: Table | None = None) ->
     top = max(total.max(initial=0.0), float(np.percentile(scatter, 98)) if seen.any() else 0.0)
     floor = total.min(initial=0.01)
     ax.set_ylim(floor / 12, 2 * top or 1.0)
-    _plain_log(ax)
+    plain_log(ax.yaxis)
     add_legend(ax, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
     return ax
 
@@ -132,8 +133,7 @@ def plot_repeats(repeats: Table, ax: Axes) -> Axes:
     low, high = span(np.log10(np.concatenate(drawn)), 1.0, 99.0)
     ax.set_yscale("log")
     ax.set_ylim(10 ** min(low, -0.65), 10 ** max(high, 0.65))
-    ax.set_yticks([0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
-    _plain_log(ax)
+    plain_log(ax.yaxis)
     add_legend(ax, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
     return ax
 
@@ -154,9 +154,3 @@ def _median_ratio(n: Numbers) -> Numbers:
     """Median of (standard deviation / true sigma) for n normal measurements (Wilson & Hilferty 1931)."""
     free = n - 1
     return np.asarray((1 - 2 / (9 * free)) ** 1.5)
-
-
-def _plain_log(ax: Axes) -> None:
-    """Write 0.01 and not 10^-2, as observers do."""
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    ax.yaxis.set_minor_formatter(lambda *_: "")

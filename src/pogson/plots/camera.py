@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from pogson.plots.style import BLUE, FAINT, INK, ORANGE, RED, add_legend, say_empty
+from pogson.plots.style import BLUE, FAINT, INK, ORANGE, RED, add_legend, plain_log, say_empty
 
 
 def plot_transfer(
@@ -74,6 +74,8 @@ def plot_transfer(
     if np.isfinite(saturation):
         ax.axvline(saturation, color=RED, linewidth=1, label="saturation")
     ax.margins(y=0.12)  # for the legend
+    plain_log(ax.xaxis)
+    plain_log(ax.yaxis)
     add_legend(ax, loc="upper left")
     return ax
 

@@ -132,7 +132,7 @@ def plot_event(
     bottom.set_ylabel("residual [%]")
     flux, err = numbers(curve, "flux"), numbers(curve, "flux_err")
     hours = (numbers(curve, "bjd_tdb") - mid) * 24.0
-    bottom.set_xlabel(f"hours from the middle, BJD$_{{TDB}}$ {mid:.5f}")
+    bottom.set_xlabel(f"hours from the middle, BJD(TDB) {mid:.5f}")
     if not np.isfinite(flux + hours).any():
         return [say_empty(ax, "no light curve", keep_x=ax is bottom) for ax in axes]
     baseline, model = numbers(curve, "baseline"), numbers(curve, "model")
@@ -230,5 +230,5 @@ def _hours(ax: Axes, time: Numbers) -> Numbers:
         ax.set_xlabel("frame")
         return np.arange(len(time), dtype=float)
     day = _day(time)
-    ax.set_xlabel(f"hours since BJD$_{{TDB}}$ {day:.0f}")
+    ax.set_xlabel(f"hours since BJD(TDB) {day:.0f}")
     return (time - day) * 24.0

@@ -10,8 +10,10 @@ import matplotlib as mpl
 import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageOps
 
@@ -152,6 +154,13 @@ def add_legend(ax: Axes, **where: Any) -> None:
             "handletextpad": 0.5,
         }
         ax.legend(handles, labels, **{**options, **where})
+
+
+def plain_log(axis: Axis) -> None:
+    """Ticks at 1, 2, 5, 10 ... of a logarithmic axis; 0.01 and not 10^-2, as observers write."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def invert(ax: Axes) -> None:

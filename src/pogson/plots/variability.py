@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from pogson.plots.style import (
     BLUE,
@@ -17,6 +16,7 @@ from pogson.plots.style import (
     add_legend,
     binned,
     numbers,
+    plain_log,
     say_empty,
     steps_of,
     words,
@@ -74,7 +74,7 @@ def plot_noise(variability: Table, ax: Axes, *, first: int = 10, zero_point: flo
             bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5},
         )  # fmt: skip
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    plain_log(ax.yaxis)
     low, high = np.nanmin(rms[seen]), np.nanmax(rms[seen])
     ax.set_ylim(0.7 * low, 1.5 * high)
     add_legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
