@@ -162,7 +162,7 @@ def measure_aperture(
     lost = np.isnan(flux)
     parts |= {"annulus": annulus[:, 0] ** 2, "scintillation": scatter[:, 0] ** 2, "phase": phase[:, 0] ** 2}
     errors = {f"err_{name}": np.where(lost, nan, np.sqrt(value)) for name, value in parts.items()}
-    flux_err = np.sqrt(np.sum([value**2 for value in errors.values()], axis=0))
+    flux_err = np.where(lost, nan, np.sqrt(sum(parts.values())))
     flags |= np.where(flux <= 0.0, int(Star.NEGATIVE), 0)
     bright = np.where(flux > 0.0, flux, nan)
     total = np.sqrt(np.maximum(variances, 0.0) + annulus**2 + scatter**2 + phase**2)

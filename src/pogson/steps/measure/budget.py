@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite, isnan, nan, pi
+from math import isfinite, isnan, nan, pi, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,6 +58,8 @@ def zero_errors(
     With f_j the share of row j in the annulus, and g_j that in the aperture, the variances are f C f and
     (g - f) C (g - f). What is the same in all rows cancels in the second.
     """
+    if not isfinite(rows):
+        return sqrt(variance), 0.0
     j = np.arange(-int(outer) - 1, int(outer) + 2)
 
     def chord(r: float) -> Array:
@@ -67,7 +69,7 @@ def zero_errors(
     ring, disc = ring / ring.sum(), disc / disc.sum()
     shared = variance * np.maximum(1.0 - np.abs(j[:, None] - j) / rows, 0.0)
     apart = disc - ring
-    late = max(0.5 * rows - outer, 0.0) if isfinite(rows) else 0.0
+    late = max(0.5 * rows - outer, 0.0)
     ends = 1.0 + 8.0 * late**3 / (rows**2 * max(height - 2.0 * outer, rows))
     return float(np.sqrt(ends * (ring @ shared @ ring))), float(np.sqrt(max(apart @ shared @ apart, 0.0)))
 
@@ -92,8 +94,8 @@ def split_variance(total: Array, terms: Array, sky: Array) -> dict[str, Array]:
         themselves exceed the total, source and sky are 0 and the sum is larger than the total.
     """
     dark, read, flat, quantisation = (terms[:, k] for k in range(4))
-    left = np.maximum(total - terms[:, :4].sum(axis=1), 0.0)
-    light = np.clip(sky * terms[:, 4], 0.0, left)
+    left = np.maximum(total - (dark + read + flat + quantisation), 0.0)
+    light = np.minimum(np.maximum(sky * terms[:, 4], 0.0), left)
     return {
         "source": left - light,
         "sky": light,

@@ -137,7 +137,7 @@ def fit_growth(
         outer = size * stars.fwhm
         if outer <= main:
             continue
-        radii = np.unique([main, outer, *(s * stars.fwhm for s in STEPS if s < size)])
+        radii = np.array(sorted({main, outer, *(s * stars.fwhm for s in STEPS if s < size)}))
         ratios = measure_ratios(frame, isolated(frame, stars, outer), blocked, radii, main, annulus)
         n = len(ratios.each)
         best = max(best, n)
@@ -158,7 +158,7 @@ def _curve(ratios: Ratios, annulus: tuple[float, float], fwhm: float) -> GrowthC
     area = (radii / radii[-1]) ** 2
     strays = (mean - area) / (mean[k] - area[k])
     shift = ratios.weight @ ratios.stray * strays
-    covariance = np.tensordot(square, ratios.covariance, 1)
+    covariance = np.einsum("n,nij->ij", square, ratios.covariance)
     covariance += square.sum() * ratios.scatter**2 * np.outer(varies, varies)
     covariance += square @ ratios.stray**2 * np.outer(strays, strays) + np.outer(shift, shift)
     wings = extrapolate(radii, mean, covariance, annulus, fwhm)
