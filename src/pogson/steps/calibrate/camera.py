@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import hypot, inf, isfinite, nan, sqrt
 
 import numpy as np
@@ -124,7 +125,7 @@ def measure_camera(
     camera = Camera(step=converter_step(every[0]), notes=())
     camera = _from_header(camera, [r.exposure for r in every])
     camera = _with_saturation(camera, [*flats, *lights])
-    bias, dark, dark_err = _bias_level(biases)
+    bias, dark, dark_err = _bias_level(biases, each)
     if bias is not None and len({r.exposure.exptime for r in flats}) > 3:
         camera = _with_linearity(camera, flats, bias)
     measured, levels, variances = _gain_of_flats(flats, bias, dark, dark_err, camera, each)
@@ -173,23 +174,21 @@ def _with_saturation(camera: Camera, raws: Sequence[RawFrame]) -> Camera:
     return replace(camera, saturation=value, saturation_source=source)
 
 
-def _bias_level(biases: Sequence[RawFrame]) -> tuple[Image | None, float, float]:
+def _bias_level(biases: Sequence[RawFrame], each: Each) -> tuple[Image | None, float, float]:
     """Mean bias, and ADU^2 of one frame without light, with its error."""
     if not biases:
         return None, nan, nan
-    first = before = useful_adu(biases[0])
-    total, values = first.copy(), []
+    total = useful_adu(biases[0])
+    boxes = [boxes_of(total).copy()]
     for bias in biases[1:10]:
         image = useful_adu(bias)
-        # neighbours in time
-        values.append(robust_variance(boxes_of(image - before)) / 2.0)
         total += image
-        before = image
-    mean: Image = total / np.float32(len(values) + 1)
-    if not values:
-        boxes = boxes_of(first[:, 2:] - first[:, :-2])
-        return mean, *clipped_mean(robust_variance(boxes) / 2.0)
-    # the median, because a pair across a jump of the electronics tells nothing
+        boxes.append(boxes_of(image).copy())
+    mean: Image = total / np.float32(len(boxes))
+    if len(boxes) == 1:
+        return mean, *clipped_mean(robust_variance(boxes_of(mean[:, 2:] - mean[:, :-2])) / 2.0)
+    # neighbours in time; the median, because a pair across a jump of the electronics tells nothing
+    values = list(each(lambda pair: robust_variance(pair[1] - pair[0]) / 2.0, pairwise(boxes)))
     return mean, *clipped_mean(np.median(values, axis=0))
 
 
@@ -229,13 +228,15 @@ def _gain_of_flats(
 
 def _alike(frames: Sequence[NDArray[np.float32]]) -> list[list[NDArray[np.float32]]]:
     """Sort frames into groups of two or more whose levels are within 30 % of each other."""
-    order = sorted(frames, key=lambda f: float(np.median(f)))
+    levels = [float(np.median(f)) for f in frames]
     groups: list[list[NDArray[np.float32]]] = []
-    for frame in order:
-        if groups and np.median(frame) < 1.3 * np.median(groups[-1][0]):
-            groups[-1].append(frame)
+    lowest = nan
+    for i in np.argsort(levels, kind="stable"):
+        if groups and levels[i] < 1.3 * lowest:
+            groups[-1].append(frames[i])
         else:
-            groups.append([frame])
+            groups.append([frames[i]])
+            lowest = levels[i]
     return [g for g in groups if len(g) > 1]
 
 
