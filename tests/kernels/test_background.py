@@ -90,7 +90,7 @@ def test_pixels_under_discs_do_not_count(box):
     data[hidden] += 8  # faint enough that clipping alone leaves it in
     level, noise, *counted = box_statistics(data, mask, BAD, 3, 2, 3.0, 0.1)
     assert (level > clean[0] + 0.5).any()
-    level, noise = hide_discs(data, mask, BAD, 3.0, 0.1, x, y, radius, *counted)
+    level, noise = hide_discs(data, mask, BAD, 3, 2, 3.0, 0.1, x, y, radius, *counted)
     marked = box_statistics(data, np.where(hidden, 1, mask).astype(np.uint16), BAD, 3, 2, 3.0, 0.1)
     if box == 10:  # too small for a histogram
         np.testing.assert_array_equal(level, marked[0])

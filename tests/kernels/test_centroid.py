@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pogson.kernels.centroid import adaptive_moments, windowed_centroids
+from pogson.kernels.centroid import adaptive_ellipses, windowed_centroids
 from pogson.kernels.profiles import add_gaussians, add_moffats
 
 
@@ -98,7 +98,10 @@ def test_a_star_on_the_edge_is_no_error(where):
 def test_moments_are_those_of_the_star_whatever_the_first_window(elongation, angle, guess):
     data = star(20.3, 19.6, fwhm=4.0, shape=(60, 60), elongation=elongation, angle=angle)
     at = np.array([20.3]), np.array([19.6])
-    xx, yy, xy = adaptive_moments(data, clean(data), 1, np.zeros(1), *at, guess, 0.6, 6.0)[:, 0]
+    width, stretch, turn = adaptive_ellipses(data, clean(data), 1, np.zeros(1), *at, guess, 0.6, 6.0)[:, 0]
+    major, minor, turn = width**2 * stretch, width**2 / stretch, np.radians(turn)
+    xx, yy = ((major + minor) / 2 + sign * np.cos(2 * turn) * (major - minor) / 2 for sign in (1, -1))
+    xy = np.sin(2 * turn) * (major - minor) / 2
     # the slow twin: all light, no window (the Moffat of beta 40 is 2 % wider than a Gaussian)
     j, i = np.indices(data.shape)
     dx, dy, total = i - 20.3, j - 19.6, data.sum(dtype=float)
@@ -112,7 +115,7 @@ def test_moments_are_those_of_the_star_whatever_the_first_window(elongation, ang
 
 def test_noise_without_a_star_has_no_moments():
     data = np.full((40, 44), -1, np.float32)
-    found = adaptive_moments(
+    found = adaptive_ellipses(
         data, clean(data), 1, np.zeros(1), np.full(1, 20.0), np.full(1, 20.0), 1.3, 0.5, 4.0
     )
     assert np.isnan(found).all()

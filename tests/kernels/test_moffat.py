@@ -15,17 +15,20 @@ def profile(r, fwhm, inverse_beta):
     return values
 
 
-def slow_fit(r, value, err, fwhm):
+def guess(value, fwhm):
+    """First guess and limits."""
+    top = value.max()
+    limits = [[0.1 * top, 10 * top], [0.2 * fwhm, 5 * fwhm], [0.004, 0.9], [-top, top]]
+    return np.array([top, fwhm, 0.33, 0.0]), np.array(limits)
+
+
+def slow_fit(r, value, err, start, limits):
     """Height, FWHM, 1 / beta and constant of least squares, and the variance of the FWHM."""
 
     def residual(p):
         return (p[0] * profile(r, p[1], p[2]) + p[3] - value) / err
 
-    top = value.max()
-    low, high = [0.1 * top, 0.2 * fwhm, 0.004, -top], [10 * top, 5 * fwhm, 0.9, top]
-    best = least_squares(
-        residual, [top, fwhm, 0.33, 0.0], "3-point", bounds=(low, high), xtol=1e-12, ftol=1e-12
-    )
+    best = least_squares(residual, start, "3-point", bounds=limits.T, xtol=1e-12, ftol=1e-12)
     return best.x, np.linalg.inv(best.jac.T @ best.jac)[1, 1], (best.fun**2).sum()
 
 
@@ -48,8 +51,8 @@ def test_the_fit_is_that_of_least_squares(seed, fwhm, beta):
     rng = np.random.default_rng(seed)
     err = rng.uniform(0.002, 0.01, len(R))
     value = 1.1 * profile(R, fwhm, 1 / beta) + 0.01 + rng.normal(0.0, err)
-    best, variance, chi2 = fit_moffat(R, value, err, 1.4 * fwhm)
-    twin, twin_variance, twin_chi2 = slow_fit(R, value, err, 1.4 * fwhm)
+    best, variance, chi2 = fit_moffat(R, value, err, *guess(value, 1.4 * fwhm))
+    twin, twin_variance, twin_chi2 = slow_fit(R, value, err, *guess(value, 1.4 * fwhm))
     assert chi2 == pytest.approx(twin_chi2, abs=2e-3)  # steps that gain less are not taken
     assert variance == pytest.approx(twin_variance, rel=0.01)
     assert abs(best[1] - twin[1]) < 0.05 * np.sqrt(variance)
@@ -58,6 +61,6 @@ def test_the_fit_is_that_of_least_squares(seed, fwhm, beta):
 
 def test_a_profile_with_the_wings_of_a_gaussian_stays_at_the_limit():
     value = np.exp(-4 * np.log(2) * (R / 3.0) ** 2)
-    best, variance, _ = fit_moffat(R, value, np.full(len(R), 1e-3), 3.0)
+    best, variance, _ = fit_moffat(R, value, np.full(len(R), 1e-3), *guess(value, 3.0))
     assert best[2] == 0.004
     assert variance > 0

@@ -85,7 +85,7 @@ def test_what_is_about_a_peak_is_that_of_the_slow_twin():
     rng = np.random.default_rng(1)
     data = rng.normal(100, 10, (30, 30)).astype(np.float32)
     mask = (rng.uniform(size=data.shape) < 0.1).astype(np.uint16) * 2
-    stamps, heights = rng.normal(size=(3, 5, 5)), rng.normal(1, 2, (40, 5)).astype(np.float32)
+    stamps, heights = rng.normal(size=(3, 5, 5)), rng.normal(1, 2, (40, 5))
     heights[::2, 0] = 9.0
     x, y = rng.integers(2, 28, (2, 40))
     sky, noise = rng.normal(100, 5, (2, 3)).astype(np.float32), np.full((2, 3), 3, np.float32)
@@ -97,7 +97,7 @@ def test_what_is_about_a_peak_is_that_of_the_slow_twin():
         part = np.s_[y[s] - 2 : y[s] + 3, x[s] - 2 : x[s] + 3]
         signal = np.where(mask[part] > 0, 0, data[part].astype(float) - level)
         assert found[2, s] == pytest.approx(np.where(mask[part] > 0, -1e9, signal)[1:4, 1:4].max(), rel=1e-5)
-        middle, *beside = heights[s].astype(float)
+        middle, *beside = heights[s]
         (dx, right), (dy, after) = slow_summit(middle, *beside[:2]), slow_summit(middle, *beside[2:])
         np.testing.assert_allclose(found[3:6, s], (dx, dy, right + after), atol=1e-9)
         np.testing.assert_allclose(found[6:, s], (stamps * signal).sum(axis=(1, 2)), rtol=1e-4)

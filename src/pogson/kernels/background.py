@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, uintp
 
 from pogson.kernels.prefetch import ask_for, ask_row
-from pogson.kernels.stats import bin_of, clipped_median, quickselect, running_sums, two_ranks
+from pogson.kernels.stats import bin_of, clipped_median, median, running_sums, two_ranks
 
 BINS = 128  # of a box's histogram
 HALF_WINDOW = 5.0  # half width of the histogram in first-guess sigma
@@ -38,15 +38,16 @@ def box_statistics(data, mask, bad, n_rows, n_columns, kappa, least):
     -------
     level, noise : float32 (n_rows, n_columns)
         Sky level and standard deviation of one pixel.
-    scale : float64 (n_rows, n_columns, 3)
+    scale : float64 (n_rows * n_columns, 3)
         Start and bin width of each box's histogram, 0 where there is none; bins per unit.
-    counts : int64 (n_rows, n_columns, 130)
+    counts : int64 (n_rows * n_columns, 130)
         The histograms; the last two places hold the pixels beyond it, and those not usable.
     places : uint8 (ny, nx)
         Where in its box's histogram each pixel is counted; 0 where there is none.
     """
     ny, nx = data.shape
-    scale, counts = np.zeros((n_rows, n_columns, 3)), np.zeros((n_rows, n_columns, BINS + 2), np.int64)
+    scale = np.zeros((n_rows * n_columns, 3))
+    counts = np.zeros((n_rows * n_columns, BINS + 2), np.int64)
     places = np.zeros((ny, nx), np.uint8)
     some = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.float32)
     sparse = _is_sparse(ny, nx, n_rows, n_columns)
@@ -65,19 +66,20 @@ def box_statistics(data, mask, bad, n_rows, n_columns, kappa, least):
             if sigma > 0.0:
                 width = 2.0 * HALF_WINDOW * sigma / BINS
                 low = center - HALF_WINDOW * sigma
-                scale[r, c, 0], scale[r, c, 1], scale[r, c, 2] = low, width, 1.0 / width
-                _count(data, mask, places, bad, y0, y1, x0, x1, sparse, scale[r, c], counts[r, c])
-    level, noise = _clip_boxes(data, mask, places, bad, kappa, least, scale, counts)
+                box = r * n_columns + c
+                scale[box, 0], scale[box, 1], scale[box, 2] = low, width, 1.0 / width
+                _count(data, mask, places, bad, y0, y1, x0, x1, sparse, scale[box], counts[box])
+    level, noise = _clip_boxes(data, mask, places, bad, n_rows, n_columns, kappa, least, scale, counts)
     return level, noise, scale, counts, places
 
 
 @njit(cache=True, nogil=True)
-def hide_discs(data, mask, bad, kappa, least, x, y, radius, scale, counts, places):
+def hide_discs(data, mask, bad, n_rows, n_columns, kappa, least, x, y, radius, scale, counts, places):
     """The same without the pixels within `radius` of some places: they are taken out of the histograms.
 
     Parameters
     ----------
-    data, mask, bad, kappa, least
+    data, mask, bad, n_rows, n_columns, kappa, least
         As for `box_statistics`.
     x, y, radius : float64 (n,)
         Places, and radii in pixels.
@@ -89,7 +91,6 @@ def hide_discs(data, mask, bad, kappa, least, x, y, radius, scale, counts, place
     level, noise : float32 (n_rows, n_columns)
     """
     ny, nx = data.shape
-    n_rows, n_columns = counts.shape[:2]
     box_row, box_column = _boxes_of(ny, n_rows), _boxes_of(nx, n_columns)
     sparse = _is_sparse(ny, nx, n_rows, n_columns)
     for s in range(len(x)):
@@ -100,16 +101,16 @@ def hide_discs(data, mask, bad, kappa, least, x, y, radius, scale, counts, place
                 continue
             half = math.sqrt(max(radius[s] ** 2 - (j - y[s]) ** 2, 0.0))
             first, last = max(0, math.ceil(x[s] - half)), min(nx, math.floor(x[s] + half) + 1)
-            row, r = uintp(j), uintp(box_row[j])
+            row = uintp(j)
             while first < last:
                 c = box_column[first]
-                end, c = min(last, (c + 1) * nx // n_columns), uintp(c)
+                end, box = min(last, (c + 1) * nx // n_columns), uintp(box_row[j] * n_columns + c)
                 for i in range(uintp(first), uintp(end)):
-                    counts[r, c, uintp(places[row, i])] -= 1
+                    counts[box, uintp(places[row, i])] -= 1
                     places[row, i] = OUT
-                counts[r, c, uintp(OUT)] += end - first
+                counts[box, uintp(OUT)] += end - first
                 first = end
-    return _clip_boxes(data, mask, places, bad, kappa, least, scale, counts)
+    return _clip_boxes(data, mask, places, bad, n_rows, n_columns, kappa, least, scale, counts)
 
 
 @njit(cache=True, nogil=True)
@@ -134,10 +135,9 @@ def _boxes_of(size, n):
 
 
 @njit(cache=True, nogil=True)
-def _clip_boxes(data, mask, places, bad, kappa, least, scale, counts):
+def _clip_boxes(data, mask, places, bad, n_rows, n_columns, kappa, least, scale, counts):
     """Level and noise of each box: of its histogram where it has one."""
     ny, nx = data.shape
-    n_rows, n_columns = counts.shape[:2]
     level = np.empty((n_rows, n_columns), np.float32)
     noise = np.empty((n_rows, n_columns), np.float32)
     values = np.empty((ny // n_rows + 1) * (nx // n_columns + 1), np.float32)
@@ -145,18 +145,19 @@ def _clip_boxes(data, mask, places, bad, kappa, least, scale, counts):
     for r in range(n_rows):
         for c in range(n_columns):
             y0, y1, x0, x1 = _sides(ny, nx, n_rows, n_columns, r, c)
-            low, width = scale[r, c, 0], scale[r, c, 1]
+            box = r * n_columns + c
+            low, width = scale[box, 0], scale[box, 1]
             level[r, c] = noise[r, c] = np.float32(math.nan)
             if width > 0.0:
-                running_sums(counts[r, c, :BINS], sums)
-                seen = sums[0, BINS] + counts[r, c, BINS]
-                if seen < least * (seen + counts[r, c, BINS + 1]):
+                running_sums(counts[box, :BINS], sums)
+                seen = sums[0, BINS] + counts[box, BINS]
+                if seen < least * (seen + counts[box, BINS + 1]):
                     continue
                 mean, middle, sigma = _clip_histogram(sums, kappa)
                 mean, middle, sigma = low + width * mean, low + width * middle, width * sigma
             else:
                 # a small box, one with few usable pixels, or one of equal values: no histogram
-                n = _gather(data, mask, places, bad, y0, y1, x0, x1, 1, values)
+                n = _gather(data, mask, places, bad, y0, y1, x0, x1, np.int64(1), values)
                 if n == 0 or n < least * (y1 - y0) * (x1 - x0):
                     continue
                 middle, sigma, n = clipped_median(values, n, kappa)
@@ -269,7 +270,7 @@ def smooth_mesh(mesh):
         for c in range(n_columns):
             for k in range(9):
                 near[k] = wide[r + k // 3, c + k % 3]
-            smooth[r, c] = quickselect(near, 0, 9, 4)
+            smooth[r, c] = median(near, np.int64(9))
     return smooth
 
 

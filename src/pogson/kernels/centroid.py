@@ -193,8 +193,8 @@ def _spread(variance, cx, cy, left, low, wx, wy, columns):
 
 
 @njit(cache=True, nogil=True)
-def adaptive_moments(data, mask, blank, level, x, y, sigma, narrowest, widest):
-    """Second moments of the Gaussian that, times a round window of its own width, has those measured.
+def adaptive_ellipses(data, mask, blank, level, x, y, sigma, narrowest, widest):
+    """Ellipses of the Gaussians that, times a round window of their own width, have the moments measured.
 
     A star with covariance M seen through a window of width s has 1/M + 1/s^2 as the inverse of its
     moments; s follows det(M)^(1/4) (Bernstein & Jarvis 2002, AJ 123, 583, sect. 3, with a round window).
@@ -215,10 +215,11 @@ def adaptive_moments(data, mask, blank, level, x, y, sigma, narrowest, widest):
     Returns
     -------
     float64 (3, n)
-        xx, yy, xy of the profile before integration over pixels (1/12 is subtracted); NaN where the
-        noise left no positive moments.
+        Geometric mean of the standard deviations along both axes, before integration over pixels (1/12
+        is subtracted from the variances), major over minor axis, and direction of the major one
+        from +x (degree); NaN where the noise left no positive moments.
     """
-    moments = np.full((3, len(x)), np.nan)
+    ellipses = np.empty((3, len(x)))
     most = 2 * min(math.ceil(4.0 * widest), WIDEST) + 1
     stamp, columns = _room(most)
     wx, wy = np.empty(most), np.empty(most)
@@ -226,7 +227,7 @@ def adaptive_moments(data, mask, blank, level, x, y, sigma, narrowest, widest):
         if s + 1 < len(x):
             ask_for(data, x[s + 1], y[s + 1], 4.0 * sigma)
             ask_for(mask, x[s + 1], y[s + 1], 4.0 * sigma)
-        width, half = sigma, 0
+        width, half, found_xx, found_yy, found_xy = sigma, 0, math.nan, math.nan, math.nan
         column, line = round(x[s]), round(y[s])
         for _ in range(12):
             if 3.5 * width > half and 2 * half + 1 < most:
@@ -260,8 +261,14 @@ def adaptive_moments(data, mask, blank, level, x, y, sigma, narrowest, widest):
                 continue
             xx, yy, xy = iyy / det, ixx / det, -ixy / det
             target = min(max((xx * yy - xy * xy) ** 0.25, narrowest), widest)
-            moments[0, s], moments[1, s], moments[2, s] = xx - 1.0 / 12.0, yy - 1.0 / 12.0, xy
+            found_xx, found_yy, found_xy = xx - 1.0 / 12.0, yy - 1.0 / 12.0, xy
             if abs(target - width) < 0.02 * width:
                 break
             width = target
-    return moments
+        mean = 0.5 * (found_xx + found_yy)
+        spread = math.hypot(0.5 * (found_xx - found_yy), found_xy)
+        major, minor = mean + spread, mean - spread
+        ellipses[0, s] = (major * minor) ** 0.25 if minor > 0.0 else math.nan
+        ellipses[1, s] = math.sqrt(major / minor) if minor > 0.0 else math.nan
+        ellipses[2, s] = math.degrees(0.5 * math.atan2(2.0 * found_xy, found_xx - found_yy))
+    return ellipses

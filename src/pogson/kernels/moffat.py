@@ -31,43 +31,37 @@ def moffat_in_pixels(r, fwhm, inverse_beta, values):
 
 
 @njit(cache=True, nogil=True)
-def fit_moffat(r, value, err, fwhm):
+def fit_moffat(r, value, err, p, limits):
     """Fit height, FWHM, 1 / beta and a constant, by Levenberg-Marquardt steps.
 
     Parameters
     ----------
     r, value, err : float64 (n,)
         Distance from the centre; value there, and its error.
-    fwhm : float
-        First guess.
+    p : float64 (4,)
+        First guess; overwritten.
+    limits : float64 (4, 2)
+        Lowest and highest value of each parameter.
 
     Returns
     -------
     best : float64 (4,)
-        In that order, each within its limits.
     variance : float
         Of the FWHM; 0 where that leans on a limit.
     chi2 : float
     """
-    top = 0.0
-    for i in range(len(r)):
-        top = max(top, value[i])
-    p, trial, step, limits = np.empty(4), np.empty(4), np.empty(4), np.empty((4, 2))
-    p[0], p[1], p[2], p[3] = top, fwhm, 0.33, 0.0
-    limits[0, 0], limits[1, 0], limits[2, 0], limits[3, 0] = 0.1 * top, 0.2 * fwhm, 0.004, -top
-    limits[0, 1], limits[1, 1], limits[2, 1], limits[3, 1] = 10.0 * top, 5.0 * fwhm, 0.9, top
-    normal, pull, second = np.empty((4, 4)), np.empty(4), np.zeros(4)
-    second[1] = 1.0
-    profile, other, slope = np.empty(len(r)), np.empty(len(r)), np.empty((4, len(r)))
+    n_parameters, n = len(p), len(r)
+    trial, step, pull = np.empty(n_parameters), np.empty(n_parameters), np.empty(n_parameters)
+    normal, slope = np.empty((n_parameters, n_parameters)), np.empty((n_parameters, n))
+    profile, other, reach = np.empty(n), np.empty(n), STEP * p[1]
     damping, variance, then = 1e-3, 0.0, 0.0
     now = _chi2(r, value, err, p, profile)
     for _ in range(40):
-        _linearize(r, value, err, STEP * fwhm, p, limits, profile, slope, normal, pull)
-        _solve(normal, second, 0.0, step)
-        variance = step[1]
+        _linearize(r, value, err, reach, p, limits, profile, slope, normal, pull)
+        variance = _solve(normal, pull, 0.0, step)
         while damping < 1e6:
             _solve(normal, pull, damping, step)
-            for k in range(4):
+            for k in range(n_parameters):
                 trial[k] = min(max(p[k] + step[k], limits[k, 0]), limits[k, 1])
             then = _chi2(r, value, err, trial, other)
             if then <= now:
@@ -101,7 +95,7 @@ def _linearize(r, value, err, reach, p, limits, profile, slope, normal, pull):
         slope[0, i], slope[3, i] = profile[i] / err[i], 1.0 / err[i]
         slope[1, i] = p[0] * (slope[1, i] - profile[i]) / (reach * err[i])
         slope[2, i] = p[0] * (slope[2, i] - profile[i]) / (STEP * err[i])
-    for k in range(4):
+    for k in range(len(p)):
         total = 0.0
         for i in range(len(r)):
             total += slope[k, i] * (value[i] - p[0] * profile[i] - p[3]) / err[i]
@@ -119,20 +113,23 @@ def _linearize(r, value, err, reach, p, limits, profile, slope, normal, pull):
 
 
 @njit(cache=True, nogil=True)
-def _solve(normal, right, damping, step):
-    """Fill `step` with the solution of the damped normal equations, by elimination."""
-    a = np.empty((4, 5))
-    for k in range(4):
-        for m in range(4):
+def _solve(normal, pull, damping, step):
+    """Fill `step` with the solution of the damped normal equations, by elimination.
+
+    Returns the variance of the FWHM: the solution there for a pull of 1 on it alone.
+    """
+    n = len(pull)
+    a, variance = np.empty((n, n + 2)), 0.0
+    for k in range(n):
+        for m in range(n):
             a[k, m] = normal[k, m] * (1.0 + damping) if m == k else normal[k, m]
-        a[k, 4] = right[k]
-    for k in range(4):
-        for j in range(k + 1, 4):
+        a[k, n], a[k, n + 1] = pull[k], 1.0 if k == 1 else 0.0
+    for k in range(n):
+        for j in range(n):  # all other rows: what is left is diagonal
             part = a[j, k] / a[k, k]
-            for m in range(k + 1, 5):
-                a[j, m] -= part * a[k, m]
-    for k in range(3, -1, -1):
-        total = a[k, 4]
-        for m in range(k + 1, 4):
-            total -= a[k, m] * step[m]
-        step[k] = total / a[k, k]
+            for m in range(k + 1, n + 2):
+                a[j, m] -= part * a[k, m] if j != k else 0.0
+    for k in range(n):
+        step[k] = a[k, n] / a[k, k]
+        variance += a[k, n + 1] / a[k, k] if k == 1 else 0.0
+    return variance

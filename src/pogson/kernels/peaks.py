@@ -181,7 +181,7 @@ def measure_peaks(data, mask, blank, sky, noise, x, y, heights, stamps, radius):
         Meshes of the sky level, and of the noise of one pixel.
     x, y : int64 (n,)
         Peaks.
-    heights : float32 (n, 5)
+    heights : float64 (n, 5)
         The filtered image there, and to the left, right, before and after.
     stamps : float64 (3, 2 h + 1, 2 h + 1)
         Weights of each sum.
@@ -233,7 +233,7 @@ def measure_peaks(data, mask, blank, sky, noise, x, y, heights, stamps, radius):
 @njit(cache=True, nogil=True)
 def _parabola(middle, before, after):
     """Where the top of a parabola through a peak and its two neighbours lies, and how far above the peak."""
-    bend, lean = 2.0 * middle - before - after, np.float64(after) - before
+    bend, lean = 2.0 * middle - before - after, after - before
     if not (middle > 0.0 and middle >= max(before, after) and bend > 0.0):
         return 0.0, 0.0
     return 0.5 * lean / bend, 0.125 * lean * lean / bend
@@ -257,7 +257,9 @@ def neighbours(x, y, flux, reach):
     ratio : float64 (n,)
         Flux of the brightest neighbour within `reach` over the star's own; 0 without one.
     """
-    distance, ratio = np.full(len(x), np.inf), np.zeros(len(x))
+    distance, ratio = np.empty(len(x)), np.empty(len(x))
+    for i in range(len(x)):  # np.full and np.zeros would take longer to compile
+        distance[i], ratio[i] = math.inf, 0.0
     for i in range(len(x)):
         for j in range(i + 1, len(x)):
             if not y[j] - y[i] <= reach:
@@ -293,8 +295,9 @@ def nearest_of(x, y, other_x, other_y, reach):
     int64 (n,)
         Index among the others; -1 where none is within `reach`.
     """
-    nearest, first = np.full(len(x), -1), 0
+    nearest, first = np.empty(len(x), np.int64), 0
     for i in range(len(x)):
+        nearest[i] = -1
         while first < len(other_y) and y[i] - other_y[first] >= reach:
             first += 1
         least = reach * reach

@@ -36,23 +36,23 @@ def saturated_groups(data, mask, bits):
     ny, nx = mask.shape
     groups = np.empty((16, 7))
     n = 0
-    done = np.zeros((0, 0), np.bool_)
+    done = np.zeros((0, 0), np.uint8)
     xs, ys = np.empty(64, np.int64), np.empty(64, np.int64)
     for y in range(ny):
         if not _any_bits(mask[y], bits):
             continue
         if done.shape[0] == 0:
-            done = np.zeros((ny, nx), np.bool_)
+            done = np.zeros((ny, nx), np.uint8)
         for x in range(nx):
-            if (mask[y, x] & bits) == 0 or done[y, x]:
+            if (mask[y, x] & bits) == 0 or done[y, x] != 0:
                 continue
-            done[y, x] = True
+            done[y, x] = 1
             xs[0], ys[0], size, head = x, y, 1, 0
             while head < size:
                 for j in range(max(0, ys[head] - GAP), min(ny, ys[head] + GAP + 1)):
                     for i in range(max(0, xs[head] - GAP), min(nx, xs[head] + GAP + 1)):
-                        if mask[j, i] & bits and not done[j, i]:
-                            done[j, i] = True
+                        if mask[j, i] & bits and done[j, i] == 0:
+                            done[j, i] = 1
                             if size == len(xs):
                                 xs, ys = longer(xs), longer(ys)
                             xs[size], ys[size] = i, j

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, erf, pi, sqrt
 
 import numpy as np
@@ -93,12 +93,11 @@ def remove_pixel_bias(
     x, err : float64 (n,)
         The error contains that of the FWHM of the profile.
     """
-    off = pixel_bias(psf, fwhm=fwhm, stretch=stretch)
     unsure = psf.fwhm_err if psf.fwhm_err > 0.0 else 0.0
-    wider = PSF(psf.profile, psf.fwhm + unsure, beta=psf.beta)
-    change = pixel_bias(wider, fwhm=fwhm, stretch=stretch) - off
+    wider = replace(psf, fwhm=psf.fwhm + unsure)
+    off, off_wider = (pixel_bias(one, fwhm=fwhm, stretch=stretch) for one in (psf, wider))
     waves = np.sin(2.0 * pi * WAVES * np.asarray(x)[:, None])
-    return x - waves @ off, np.hypot(err, waves @ change)
+    return x - waves @ off, np.hypot(err, waves @ (off_wider - off))
 
 
 def pixel_bias(psf: PSF, *, fwhm: Pixels, stretch: float = 1.0) -> Values:
@@ -131,8 +130,9 @@ def pixel_bias(psf: PSF, *, fwhm: Pixels, stretch: float = 1.0) -> Values:
     bias = np.zeros(FINE)
     for _ in range(4):
         t = places - bias
-        weighted = np.exp(-0.5 * (t / sigma) ** 2) * line
-        bias += (weighted * t).sum(0) / (weighted * (1.0 - (t / sigma) ** 2)).sum(0)
+        weighted = np.exp((-0.5 / sigma**2) * t * t) * line
+        first = weighted * t
+        bias += first.sum(0) / (weighted.sum(0) - np.einsum("ij,ij->j", first, t) / sigma**2)
     # a pixel at u = k / 8 is one whose star lies at -k / 8
     phase = 2.0 * pi * (bias - np.arange(FINE) / FINE)
     return np.asarray(np.linalg.lstsq(np.sin(np.outer(phase, WAVES)), bias)[0], np.float64)

@@ -190,9 +190,9 @@ def _typical_width(frame: Frame, peaks: Peaks, width: float) -> float:
             break
     rows = np.flatnonzero(chosen)
     rows = rows[np.argsort(-peaks.height[rows], kind="stable")][:50]
-    some = peaks[rows]
-    centers = measure_centroids(frame, some.x + some.dx, some.y + some.dy, some.level, fwhm=width)
-    widths = measure_shapes(frame, centers.x, centers.y, some.level, fwhm=width).fwhm
+    level, x, y = peaks.level[rows], (peaks.x + peaks.dx)[rows], (peaks.y + peaks.dy)[rows]
+    centers = measure_centroids(frame, x, y, level, fwhm=width)
+    widths = measure_shapes(frame, centers.x, centers.y, level, fwhm=width).fwhm
     widths = widths[np.isfinite(widths)]
     return float(np.median(widths)) if len(widths) else nan
 

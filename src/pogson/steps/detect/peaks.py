@@ -145,7 +145,7 @@ def peaks_above(frame: Frame, sky: Sky, threshold: float, found: Found, fine: Fo
         frame.data, frame.mask, BLANK, sky.level_mesh, sky.noise_mesh, column, row, around,
         _daofind_stamps(width), max(1.5, width),
     )  # fmt: skip
-    peak = around[:, 0].astype(float)
+    peak = around[:, 0].copy()
     snr = peak / (noise_gain(width) * noise)
     if narrow is not None:
         # a faint star in the trough that the wide filter digs around a bright one
@@ -156,20 +156,20 @@ def peaks_above(frame: Frame, sky: Sky, threshold: float, found: Found, fine: Fo
     )  # fmt: skip
 
 
-def _rising(sky: Sky, threshold: float, found: Found) -> tuple[Places, Places, Image]:
+def _rising(sky: Sky, threshold: float, found: Found) -> tuple[Places, Places, Values]:
     """The peaks above `threshold` times the noise."""
     factor = threshold * noise_gain(found.width, found.support)
     above = peaks_over(sky.noise_mesh, factor, *sky.shape, found.column, found.row, found.around)
-    return found.column[above], found.row[above], found.around[above]
+    return found.column[above], found.row[above], found.around[above].astype(float)
 
 
 def _resolve(
     frame: Frame,
     sky: Sky,
-    wide: tuple[Places, Places, Image],
-    fine: tuple[Places, Places, Image],
+    wide: tuple[Places, Places, Values],
+    fine: tuple[Places, Places, Values],
     width: float,
-) -> tuple[Places, Places, Image, Values]:
+) -> tuple[Places, Places, Values, Values]:
     """The wide peaks, but where several fine ones lie beside one, or none does, the fine ones.
 
     Returns their places, and their heights by the wide and by the narrow filter.

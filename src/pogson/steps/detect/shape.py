@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import exp, nan, sqrt
 
 import numpy as np
 from astropy.table import Table
@@ -13,7 +13,7 @@ from pogson.core.flags import SPOILED, Star
 from pogson.core.frame import Frame
 from pogson.core.psf import PSF
 from pogson.core.units import Pixels
-from pogson.kernels.centroid import adaptive_moments
+from pogson.kernels.centroid import adaptive_ellipses
 from pogson.kernels.moffat import fit_moffat
 from pogson.kernels.peaks import neighbours
 from pogson.kernels.rings import stack_rings
@@ -76,18 +76,10 @@ def measure_shapes(frame: Frame, x: Values, y: Values, sky: Values, *, fwhm: Pix
         measured, before integration over pixels.
     """
     sigma = fwhm * FWHM_TO_SIGMA
-    xx, yy, xy = adaptive_moments(
+    width, elongation, angle = adaptive_ellipses(
         frame.data, frame.mask, BLANK, sky, x, y, sigma, max(0.4 * sigma, 0.5), 3.0 * sigma
     )
-    mean, half = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
-    major, minor = mean + half, mean - half
-    good = minor > 0
-    major, minor = np.where(good, major, nan), np.where(good, minor, nan)
-    return Shapes(
-        (major * minor) ** 0.25 / FWHM_TO_SIGMA,
-        np.sqrt(major / minor),
-        np.degrees(np.arctan2(2 * xy, xx - yy) / 2),
-    )
+    return Shapes(width / FWHM_TO_SIGMA, elongation, angle)
 
 
 def isolated_stars(stars: Table, fwhm: float, most: int = MOST) -> NDArray[np.int64]:
@@ -118,7 +110,9 @@ def stretch_of(stars: Table, rows: NDArray[np.int64]) -> float:
     along, across = np.cos(np.radians(angle)) ** 2, np.sin(np.radians(angle)) ** 2
     ratio = np.log((e * along + across / e) / (e * across + along / e))
     wave = np.cos(2.0 * np.pi * x) - np.cos(2.0 * np.pi * y)
-    return float(np.exp(np.polynomial.polynomial.polyfit(wave, ratio, 1)[0] / 4.0))
+    off = wave - wave.mean()
+    slope = (off @ ratio) / (off @ off) if off.any() else 0.0
+    return exp(0.25 * (ratio.mean() - slope * wave.mean()))
 
 
 def measure_profile(frame: Frame, stars: Table, *, fwhm: Pixels) -> RadialProfile:
@@ -176,7 +170,9 @@ def fit_psf(profile: RadialProfile, *, fwhm: Pixels) -> PSF:
     if len(profile.r) < 6 or not top > 0.0:
         return PSF("moffat", nan, n=0)
     err = np.hypot(profile.err, 0.002 * top)
-    best, variance, chi2 = fit_moffat(profile.r, profile.value, err, fwhm)
+    start = np.array([top, fwhm, 0.33, 0.0])
+    limits = np.array([[0.1 * top, 10.0 * top], [0.2 * fwhm, 5.0 * fwhm], [0.004, 0.9], [-top, top]])
+    best, variance, chi2 = fit_moffat(profile.r, profile.value, err, start, limits)
     spread = max(1.0, chi2 / (len(err) - 4))
     gaussian = best[2] <= GAUSSIAN
     return PSF(

@@ -123,20 +123,18 @@ class Boxes:
                 f"box = {box:g} px is too small for a sky level; use 4 or more, 64 suits most frames"
             )
         rows, columns = (int(max(1, round(n / box))) for n in frame.shape)
-        level, noise, *self._counted = box_statistics(
-            frame.data, frame.mask, UNUSABLE, rows, columns, KAPPA, LEAST
-        )
-        self._frame, self.sky = frame, _smooth_sky(level, noise, frame)
+        self._shared = (frame.data, frame.mask, UNUSABLE, rows, columns, KAPPA, LEAST)
+        level, noise, *self._counted = box_statistics(*self._shared)
+        self._shape, self.sky = frame.shape, _smooth_sky(level, noise, frame.shape)
 
     def take_out(self, x: Values, y: Values, radius: Values) -> Sky:
         """The sky without the pixels within `radius` of some places: they are taken out for good."""
-        data, mask = self._frame.data, self._frame.mask
-        level, noise = hide_discs(data, mask, UNUSABLE, KAPPA, LEAST, x, y, radius, *self._counted)
-        return _smooth_sky(level, noise, self._frame)
+        level, noise = hide_discs(*self._shared, x, y, radius, *self._counted)
+        return _smooth_sky(level, noise, self._shape)
 
 
-def _smooth_sky(level: Image, noise: Image, frame: Frame) -> Sky:
-    return Sky(smooth_mesh(_fill(level)), smooth_mesh(_fill(noise)), frame.shape)
+def _smooth_sky(level: Image, noise: Image, shape: tuple[int, int]) -> Sky:
+    return Sky(smooth_mesh(_fill(level)), smooth_mesh(_fill(noise)), shape)
 
 
 def _fill(mesh: Image) -> Image:
