@@ -27,8 +27,8 @@ import pogson.kernels
 from pogson.kernels.stats import median
 from pogson.pipeline.workers import Progress, Silent, count_workers
 
-#: processes that compile at the same time: each takes some 0.3 GB
-MOST = 6
+#: processes that compile at the same time: each takes some 0.4 GB, and the longest job is a third of the work
+MOST = 4
 
 
 def compile_kernels(progress: Progress | None = None) -> None:
