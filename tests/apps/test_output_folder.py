@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from spoil import LIGHTS
 
+from pogson.core.errors import FileError
 from pogson.io.tables import read_table
-from pogson.pipeline import lights
+from pogson.pipeline import lights, write
 from pogson.pipeline.run import run
 
 PRODUCTS = {
@@ -78,6 +79,19 @@ def test_an_earlier_run_survives_a_new_one_that_fails(pogson, small_run, linked_
     answer = pogson("run", night, "--out", out, "--overwrite", "--quiet", "--set", "detect.threshold=0")
     assert answer.code == 2
     assert content(out) == PRODUCTS
+
+
+def test_an_earlier_run_survives_where_the_tables_find_no_room(small_run, small_night, tmp_path, monkeypatch):
+    def fill(*_):
+        raise FileError("photometry.parquet: cannot be written: no space left on device")
+
+    out = tmp_path / "out"
+    shutil.copytree(small_run, out)
+    monkeypatch.setattr(write, "write_parts", fill)
+    with pytest.raises(FileError, match="no space left"):
+        run(small_night, out=out, overwrite=True)
+    assert content(out) == PRODUCTS | {".pogson"}
+    same_tables(out, small_run)
 
 
 def test_files_that_are_not_ours_are_kept(pogson, small_night, tmp_path):

@@ -14,6 +14,7 @@ POINTS = (
     ("lights.measure_aperture", 2, "SIGKILL"),
     ("lights.fit_growth", 1, "SIGINT"),
     ("stages.make_series", 1, "SIGKILL"),
+    ("pictures.draw_diagrams", 1, "SIGINT"),
     ("write.photometry_parts", 3, "SIGKILL"),
     ("write.collect_report", 1, "SIGINT"),
 )
