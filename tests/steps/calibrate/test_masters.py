@@ -1,5 +1,6 @@
 """Masters carry their own noise, and frames that do not belong to a set are refused by name."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ from calibration_night import Night, stored
 from pogson.core.errors import FrameError
 from pogson.core.flags import Pixel
 from pogson.core.frame import Exposure
-from pogson.steps.calibrate.camera import Camera
+from pogson.steps.calibrate import frameset
+from pogson.steps.calibrate.camera import Camera, measure_camera
 from pogson.steps.calibrate.collection import Masters, group_calibrations
 from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
 
@@ -29,6 +31,25 @@ def test_the_noise_of_a_master_is_the_noise_of_a_master(n):
         pull = (master.data - truth) / np.sqrt(master.variance)
         assert abs(pull.std() - 1.0) < 0.02, master.kind
         assert master.n == n
+
+
+def test_masters_are_the_same_to_the_bit_however_many_threads_make_them(monkeypatch):
+    monkeypatch.setattr(frameset, "BAND_PIXELS", 20_000)  # several bands of rows
+    night = Night(seed=5, shape=(200, 200))
+    biases, darks, flats = night.biases(6), night.darks(5), night.flats(5)
+
+    def make(each):
+        camera = measure_camera(biases, flats, each=each)
+        bias = make_bias(biases, camera, each=each)
+        dark = make_dark(darks, bias, camera, each=each)
+        return camera, bias, dark, make_flat(flats, bias, dark, camera, each=each)
+
+    with ThreadPoolExecutor(3) as pool:
+        (camera, *alone), (same, *together) = make(map), make(pool.map)
+    assert repr(camera) == repr(same)
+    for one, other in zip(alone, together, strict=True):
+        assert all(np.array_equal(getattr(one, k), getattr(other, k)) for k in ("data", "variance", "mask"))
+        assert (one.zero_variance, one.notes) == (other.zero_variance, other.notes)
 
 
 def test_the_noise_is_measured_where_the_camera_is_unknown():
