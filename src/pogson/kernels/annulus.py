@@ -295,7 +295,8 @@ def typical_pixel(image, step):
     float
         NaN where there is none.
     """
-    values, n = np.empty(image.size // step + image.shape[0] + 1, np.float32), 0
+    values = np.empty(image.size // step + image.shape[0] + 1, np.float32)
+    n = np.int64(0)  # a bare 0 would have all that is called with it compiled once more
     for j in range(0, image.shape[0], step):
         for i in range(0, image.shape[1], step):
             values[n] = image[j, i]
