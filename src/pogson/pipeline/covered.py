@@ -9,6 +9,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from pogson.core.flags import SPOILED
+from pogson.core.medians import row_median
 from pogson.steps.inspect.coverage import Coverage, measure_coverage
 
 Values = NDArray[np.float64]
@@ -44,7 +45,7 @@ def measure_coverages(photometry: Sequence[Table], relative: Table) -> dict[str,
         sure = np.where((err < TELLING) & ~spoiled, mag + offsets[:, None], np.nan)
         enough = np.isfinite(sure).sum(0) >= max(LEAST_FRAMES, len(mine) // 2)
         usual = np.full(mag.shape[1], np.nan)
-        usual[enough] = np.nanmedian(sure[:, enough], axis=0)
+        usual[enough] = row_median(sure[:, enough].T)
         if np.isfinite(offsets).any():
             usual -= np.nanmedian(offsets)  # as bright as in the usual frame
         for k, table in enumerate(tables):
