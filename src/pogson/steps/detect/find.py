@@ -122,7 +122,7 @@ def detect_stars(
         peaks = peaks_above(frame, sky, threshold, found, fine)
     peaks, rejected = _select(frame, sky, peaks, width, sharpness, roundness, parts)
     if brightest:
-        peaks = peaks[np.sort(np.argsort(-peaks.summit, kind="stable")[:brightest])]
+        peaks = peaks.take(np.sort(np.argsort(-peaks.summit, kind="stable")[:brightest]))
     # the order of the image's rows is kept up to the table: neighbours in memory are read together
     stars = _measure(frame, peaks, width, measured)
     profile = measure_profile(frame, stars, fwhm=measured)
@@ -216,12 +216,12 @@ def _select(
         "beside saturation": int(wings.sum()),
         "saturated without wings": n_hot,
     }
-    kept = join_peaks(peaks[~(wings | off_sharp | off_round)], groups)
+    kept = join_peaks(peaks.take(np.flatnonzero(~(wings | off_sharp | off_round))), groups)
     out = np.zeros(len(kept.x), bool)
     for x0, x1, y0, y1 in parts:
         out |= (kept.x >= x0) & (kept.x < x1) & (kept.y >= y0) & (kept.y < y1)
     rejected["left out"] = int(out.sum())
-    return kept[~out], rejected
+    return kept.take(np.flatnonzero(~out)) if parts else kept, rejected
 
 
 def _measure(frame: Frame, peaks: Peaks, width: float, fwhm: float) -> Table:
@@ -250,7 +250,7 @@ def _measure(frame: Frame, peaks: Peaks, width: float, fwhm: float) -> Table:
         "angle": shapes.angle,
     }
     order = np.argsort(-peaks.summit, kind="stable")
-    sorted_columns = {name: value[order] for name, value in columns.items()}
+    sorted_columns = {name: value.take(order) for name, value in columns.items()}
     return STARS.table(id=np.arange(1, len(x) + 1), **sorted_columns)
 
 
@@ -270,5 +270,5 @@ def _flags(frame: Frame, peaks: Peaks, x: Values, y: Values, fwhm: float) -> NDA
         (Star.COSMIC, peaks.bits & int(Pixel.COSMIC) != 0),
         (Star.NONLINEAR, peaks.bits & int(Pixel.NONLINEAR) != 0),
     ):
-        flags[here] |= int(bit)
+        flags += here * int(bit)
     return flags

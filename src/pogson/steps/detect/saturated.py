@@ -35,7 +35,7 @@ def saturated_stars(frame: Frame, sky: Sky, fwhm: float) -> tuple[Peaks, int]:
         x, y, zero, zero, height, height, height / (noise_gain(fwhm) * noise), noise, level, top - level,
         unknown, unknown, unknown, np.full(len(x), int(Pixel.SATURATED)), area,
     )  # fmt: skip
-    return found[star], int((~star).sum())
+    return found.take(np.flatnonzero(star)), int((~star).sum())
 
 
 def beside_saturation(frame: Frame, peaks: Peaks, fwhm: float) -> NDArray[np.bool_]:
