@@ -22,6 +22,7 @@ class TerminalProgress:
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=self.console,
             disable=not self.console.is_terminal or quiet,
+            refresh_per_second=2,  # drawing bars takes its share of the interpreter's lock
         )
         self.task: int | None = None
 
