@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
+from pogson.pipeline.series_pictures import LEGEND_ABOVE
 from pogson.plots.lightcurve import plot_event, plot_folded, plot_light_curve
 from pogson.plots.metrics import plot_shifts, plot_transparency_map
 from pogson.plots.products import figure_covered, figure_shifts
@@ -40,13 +41,23 @@ def test_target_check_and_raw_are_drawn_apart_and_bright_is_up():
     plot_light_curve(table, ax, raw=table, mark=2458107.7)
     labels = ax.get_legend_handles_labels()[1]
     assert [label.split(" (")[0] for label in labels] == [
-        "target", "target, flagged", "target, before detrending", "target, before detrending, flagged",
+        "target", "target, flagged", "before detrending", "before detrending, flagged",
         "check star",
     ]  # fmt: skip
     assert ax.yaxis_inverted()
     drawn = points(ax)
     assert np.nanmax(drawn[2]) < np.nanmin(drawn[0]), "raw and detrended do not touch"
     assert np.nanmin(drawn[4]) > np.nanmax(drawn[0]), "nor do target and check star"
+
+
+def test_a_long_name_of_a_target_is_not_cut_off():
+    table = curve()
+    table["flags"][5] = 4
+    figure = new_figure(9.8, 5.5, room=LEGEND_ABOVE)
+    plot_light_curve(table, figure.axes[0], label="ASASSN-V J195442.95+172212.6", raw=table)
+    to_png(figure)
+    words = figure.get_tightbbox()
+    assert words.x0 >= 0.0 and words.x1 <= 9.8 and words.y1 <= 5.5
 
 
 def test_a_folded_curve_shows_two_turns_and_its_medians():

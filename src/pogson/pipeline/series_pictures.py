@@ -18,7 +18,7 @@ from pogson.plots.variability import plot_noise
 
 SECTION = "Light curves"
 
-LEGEND_ABOVE = (1.1, 0.4, 0.7, 0.9)  # inches around the axes
+LEGEND_ABOVE = (1.1, 1.0, 0.7, 0.9)  # inches around the axes
 
 #: variables of each band that are drawn
 FIRST = 4
@@ -41,7 +41,7 @@ def draw_series(
             yield f"lightcurve_{star}{tag}.png", _light_curve(one, row, f"Rank {row['rank']}", caption)
             if np.isfinite(row["period"]):
                 yield f"folded_{star}{tag}.png", _folded(one, row)
-        figure = new_figure(8.6, 5.9, room=LEGEND_ABOVE)
+        figure = new_figure(9.2, 5.9, room=LEGEND_ABOVE)
         plot_noise(table, figure.axes[0])
         caption = "Scatter of each star and what its errors lead to expect; variables stand above the others."
         picture = Picture(SECTION, f"Noise and magnitude, band {one.band}", caption, to_png(figure))
@@ -54,7 +54,7 @@ def _target(series: Series, study: Study) -> Picture:
     title = f"Target: {name}, band {series.band}"
     event = study.event
     if event.kind == "none":
-        figure = new_figure(9.2, 5.5, room=LEGEND_ABOVE)
+        figure = new_figure(9.8, 5.5, room=LEGEND_ABOVE)
         curve, raw = study.curve, None
         if "detrended_mag" in curve.colnames:
             curve, raw = curve.copy(), curve
@@ -76,7 +76,7 @@ def _target(series: Series, study: Study) -> Picture:
 
 def _light_curve(series: Series, row: Row, title: str, caption: str) -> Picture:
     star = int(row["star"])
-    figure = new_figure(9.2, 5.5, room=LEGEND_ABOVE)
+    figure = new_figure(9.8, 5.5, room=LEGEND_ABOVE)
     plot_light_curve(curve_of(series, star), figure.axes[0], label=f"star {star}")
     return Picture(SECTION, f"{title}: star {star}, band {series.band}", caption, to_png(figure))
 

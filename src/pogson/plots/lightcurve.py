@@ -59,7 +59,7 @@ def plot_light_curve(
     if raw is not None:
         before = numbers(raw, "mag") - np.nanmedian(numbers(raw, "mag"))
         lifted = before - _step(before, err, mag - middle)
-        _points(ax, hours, lifted, err, ORANGE, f"{label}, before detrending", spoiled)
+        _points(ax, hours, lifted, err, ORANGE, "before detrending", spoiled)
     check, check_err = numbers(curve, "check_mag"), numbers(curve, "check_mag_err")
     if np.isfinite(check).any():
         level = check - np.nanmedian(check)
@@ -69,7 +69,7 @@ def plot_light_curve(
     if np.isfinite(mark):
         ax.axvline((mark - _day(time)) * 24.0, color=FAINT, linestyle="--", linewidth=1)
     invert(ax)
-    add_legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    add_legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3 if raw is None else 2)
     return ax
 
 
