@@ -19,7 +19,8 @@ NONE = np.empty((0, 0), np.float32)
 def sums(data, variance, x, y, radii):
     mask = np.zeros(data.shape, np.uint16)
     planes = (NONE, NONE, NONE, NONE, 0.0, 0.0)
-    return sum_apertures(data, variance, mask, 0, 0, x, y, np.array(radii), 0.0, *planes)
+    order = np.argsort(y)
+    return sum_apertures(data, variance, mask, 0, 0, x, y, order, np.array(radii), 0.0, *planes)
 
 
 @pytest.fixture(scope="module")
