@@ -161,6 +161,8 @@ def test_half_a_frame_behind_a_tree_shows_in_the_map():
     assert patchiness(*even) < 0.02
     assert patchiness(*tree) > 0.4
     np.testing.assert_allclose(tree[0][:, 0], 10 ** (-0.36), rtol=0.05)
+    last = map_transparency(x, y, loss + 4.0 * (x < 650), err, shape=(600, 900))
+    assert 0.9 < patchiness(*last) < 1.0, "no more than all light, where only a corner is left as well"
     few = map_transparency(x[:5], y[:5], loss[:5], err[:5], shape=(600, 900))
     assert np.isnan(patchiness(*few))
 

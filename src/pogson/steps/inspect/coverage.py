@@ -72,9 +72,9 @@ class Coverage:
         Share of the stars' light in each part of the frame, from the first row upwards; NaN where too few
         stars were seen.
     patchiness : float
-        How unevenly the frame is covered: 0.1 is one tenth of the light more or less than in the median
-        cell, beyond 3 errors; 0 where the map is even within its errors, NaN where fewer than
-        three cells are known.
+        How unevenly the frame is covered: the largest difference between a cell and the median cell,
+        beyond 3 errors, as a share of the brighter of the two; 0 where the map is even within its errors,
+        1 where all light is gone, NaN where fewer than three cells are known.
     """
 
     transparency: Values
@@ -96,5 +96,5 @@ def patchiness(transparency: Values, transparency_err: Values) -> float:
         return nan
     value, err = transparency[known], transparency_err[known]
     middle = float(np.median(value))
-    off = np.abs(value - middle) - 3.0 * err
-    return float(max(off.max(), 0.0) / middle) if middle > 0.0 else nan
+    off = (np.abs(value - middle) - 3.0 * err) / np.maximum(value, middle)
+    return float(max(off.max(), 0.0)) if middle > 0.0 else nan
