@@ -117,19 +117,20 @@ def reduce_lights(
     detected = [o.result for o in found if o.result is not None]
     if not detected:
         raise NightError(f"none of {len(survey)} light frames could be read; the first: {failures[0].reason}")
+    del found  # each frame goes when it is measured
     detected = _look_again(shop, detected, workers, progress)
-    tables = [d.stars for d in detected]
     matching = settings.of("match")
     best, transforms = align_lights(detected, **{k: v for k, v in matching.items() if k == "radius"})
     options = {k: v for k, v in matching.items() if k != "radius"}
-    made = make_field(tables, transforms, best, **options)
+    made = make_field([d.stars for d in detected], transforms, best, **options)
     field = locate(made, detected[best].exposure, transforms[0])
     field.meta["psf"] = detected[best].psf
     posters = _choose_posters(detected, transforms)
     key = key_of_field(field)
+    reference, name = detected[best].stars, detected[best].exposure.path
     measured = _measure_surveyed(shop, detected, transforms, field, key, workers, progress)
     if rest:
-        measured += _process_rest(shop, rest, field, key, tables[best], measured, workers, progress)
+        measured += _process_rest(shop, rest, field, key, reference, measured, workers, progress)
     failures += [o.failure for o in measured if o.failure]
     lights = sorted(
         (o.result for o in measured if o.result is not None), key=lambda m: in_time(m.detected.exposure)
@@ -140,9 +141,8 @@ def reduce_lights(
             f"none of {len(night.lights)} light frames could be measured; the first: {failures[0].reason}"
         )
     paths = [m.detected.exposure.path for m in lights]
-    name = detected[best].exposure.path
-    reference = paths.index(name) if name in paths else useful[0]
-    return Reduced(field, tuple(lights), reference, posters, shop.calibrate, tuple(failures))
+    first = paths.index(name) if name in paths else useful[0]
+    return Reduced(field, tuple(lights), first, posters, shop.calibrate, tuple(failures))
 
 
 def align_lights(
