@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import nan
+from math import isnan, nan
 
 import numpy as np
 
@@ -21,12 +21,12 @@ def estimate_saturation(raws: Iterable[RawFrame]) -> tuple[float, str]:
     A camera with fewer bits than its file piles its bright pixels up at 4095, 16383 or their like.
     """
     raws = list(raws)
-    images = [stored_adu(r, useful_section(r)) for r in raws]
-    tops = [(float(np.nanmax(a)), a) for a in images if np.isfinite(a).any() and np.nanmax(a) > np.nanmin(a)]
-    if tops:
-        top = max(t for t, _ in tops)
-        at = sum(int(np.count_nonzero(a == top)) for t, a in tops if t == top)
-        below = sum(int(np.count_nonzero((a >= 0.98 * top) & (a < top))) for t, a in tops)
+    # one image after the other, and once more those that reach the top: they are large
+    tops = [_top(raw) for raw in raws]
+    top = max((t for t in tops if not isnan(t)), default=nan)
+    if not isnan(top):
+        high = [raw for raw, t in zip(raws, tops, strict=True) if t == top or t > 0.97 * top]
+        at, below = np.sum([_count(raw, top) for raw in high], axis=0)
         if at >= 5 and at > 3 * below:
             return top, f"{at} pixels pile up at {top:g} ADU"
     for raw in raws:
@@ -35,6 +35,19 @@ def estimate_saturation(raws: Iterable[RawFrame]) -> tuple[float, str]:
             if kind.bits <= 16:
                 return raw.zero + raw.scale * kind.max, BY_TYPE
     return nan, "unknown"
+
+
+def _top(raw: RawFrame) -> float:
+    """The largest number of an image, ADU; NaN where all are the same or none is known."""
+    image = stored_adu(raw, useful_section(raw))
+    known = np.isfinite(image).any() and np.nanmax(image) > np.nanmin(image)
+    return float(np.nanmax(image)) if known else nan
+
+
+def _count(raw: RawFrame, top: float) -> tuple[int, int]:
+    """Pixels at the top, and those within 2 % below it."""
+    image = stored_adu(raw, useful_section(raw))
+    return int(np.count_nonzero(image == top)), int(np.count_nonzero((image >= 0.98 * top) & (image < top)))
 
 
 def estimate_losses(flats: Sequence[RawFrame], bias: Image, *losses: float) -> list[float]:
