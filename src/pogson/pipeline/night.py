@@ -10,6 +10,7 @@ from pogson.core.frame import Exposure, Master, RawFrame
 from pogson.io.fits import read_raw
 from pogson.io.mapped import Shelf
 from pogson.io.scan import Scan
+from pogson.pipeline.memory import return_memory
 from pogson.pipeline.workers import Failure, Progress, Silent, count_workers, map_frames, open_pool
 from pogson.steps.calibrate.camera import Camera, measure_camera
 from pogson.steps.calibrate.collection import Masters, group_calibrations
@@ -142,6 +143,7 @@ def _prepare_group(
         read("looking at the camera", some) for some in (biases, flats, _spread(lights, SAMPLE["light"]))
     )
     camera = measure_camera(*sample, each=each)
+    return_memory()
     return camera, _make_masters(group, camera, read, failures, shelf, each)
 
 

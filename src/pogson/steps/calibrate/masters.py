@@ -56,8 +56,7 @@ def make_bias(
     frames = FrameSet(raws, "bias", each=each)
     noise = read_variance(frames, camera)
     frames.refuse(refuse_drifted(frames.raws, frames.levels, sqrt(noise), at))
-    result = combine_frames(frames, kappa, lambda i: (noise, 0.0))
-    return frames.master(result)
+    return frames.master(combine_frames(frames, kappa, lambda i: (noise, 0.0)))
 
 
 def make_dark(
@@ -102,8 +101,8 @@ def make_dark(
     frames.refuse(refuse_foreign(frames.raws, frames.levels, sqrt(noise)))
     poisson = 1.0 / camera.gain if isfinite(camera.gain) else 0.0
     frames.base = 0.0 if bias is not None else float(np.median(frames.levels))
-    result = combine_frames(frames, kappa, lambda i: (noise, poisson))
-    master = frames.master(result)
+    # no name for what is combined: a dark is large, and so is its search for hot pixels
+    master = frames.master(combine_frames(frames, kappa, lambda i: (noise, poisson)))
     return flag_dark(master, single_variance=noise, per_adu=poisson, bayer=frames.bayer)
 
 
@@ -162,5 +161,7 @@ def make_flat(
             return noise / level**2, 1.0 / (camera.gain * level)
         return relative_variance(frames, i), 0.0
 
-    result = combine_frames(frames, kappa, model, scale=frames.levels, ceiling=camera.saturation)
-    return flag_flat(frames.master(result), bayer=frames.bayer)
+    master = frames.master(
+        combine_frames(frames, kappa, model, scale=frames.levels, ceiling=camera.saturation)
+    )
+    return flag_flat(master, bayer=frames.bayer)
