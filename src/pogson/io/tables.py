@@ -78,9 +78,9 @@ def write_parts(path: str | Path, parts: Iterable[Mapping[str, Any]], like: Tabl
         schema = pa.schema(fields, metadata=empty.schema.metadata)
         words = [f.name for f in fields if not pa.types.is_floating(f.type)]
         with pq.ParquetWriter(part, schema, use_dictionary=words, **_PACKED) as file:
-            waiting = [first.cast(schema)]
+            waiting = [_as_of(first, schema)]
             for columns in rest:
-                waiting.append(_plain_arrow(columns).cast(schema))
+                waiting.append(_as_of(_plain_arrow(columns), schema))
                 if sum(map(len, waiting)) >= GROUP_ROWS:
                     file.write_table(pa.concat_tables(waiting))
                     waiting = []
@@ -210,7 +210,15 @@ def _arrow(table: Table) -> Any:
     arrow = _plain_arrow({name: table[name] for name in table.colnames})
     fields = [f.with_metadata(_about(table, f.name)) for f in arrow.schema]
     meta = {_META: json.dumps(_plain_meta(dict(table.meta)))}
-    return arrow.cast(pa.schema(fields, metadata=meta))
+    return _as_of(arrow, pa.schema(fields, metadata=meta))
+
+
+def _as_of(arrow: Any, schema: Any) -> Any:
+    """The same columns with another schema; to load what changes types takes time and memory."""
+    import pyarrow as pa
+
+    same = arrow.schema.types == schema.types
+    return pa.Table.from_arrays(arrow.columns, schema=schema) if same else arrow.cast(schema)
 
 
 def _about(table: Table, name: str) -> dict[str, str]:
