@@ -17,6 +17,7 @@ from pogson.core.transform import Transform
 from pogson.pipeline.known import leave_alone
 from pogson.pipeline.memory import return_memory
 from pogson.steps.match.field import MatchFailure
+from pogson.steps.timeseries.collect import select_stars
 from pogson.steps.timeseries.comparison import find_near
 from pogson.steps.timeseries.detrend import Detrended, detrend
 from pogson.steps.timeseries.ensemble import Ensemble, compare_ensemble
@@ -49,7 +50,7 @@ class Series:
     variability : Table
         VARIABILITY, and the band.
     curves : LightCurves
-        As measured, before anything was compared.
+        Target and ensemble as measured, before anything was compared.
     detrended : Detrended or None
         Where it was asked for.
     periods : mapping of star to Period
@@ -213,5 +214,7 @@ def make_series(
             )
         on = (detrending or {}).get("method", "none") != "none"
         detrended = detrend(ensemble, **(detrending or {})) if on else None
-        found.append(Series(band, ensemble, variability, curves, detrended, periods))
+        compared = (ensemble.weight > 0.0) | (np.asarray(curves.stars["id"]) == target)
+        measured = select_stars(curves, compared)
+        found.append(Series(band, ensemble, variability, measured, detrended, periods))
     return found, notes

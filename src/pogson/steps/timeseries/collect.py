@@ -102,6 +102,26 @@ def select_frames(curves: LightCurves, use: NDArray[np.bool_]) -> LightCurves:
     )
 
 
+def select_stars(curves: LightCurves, use: NDArray[np.bool_]) -> LightCurves:
+    """Some of the stars in the same frames.
+
+    Parameters
+    ----------
+    curves : LightCurves
+        Light curves.
+    use : bool (star,)
+        Stars to keep.
+    """
+    return replace(
+        curves,
+        flux=curves.flux[use],
+        flux_err=curves.flux_err[use],
+        flags=curves.flags[use],
+        stars=curves.stars[use],
+        details={name: values[use] for name, values in curves.details.items()},
+    )
+
+
 def _frames_of(photometry: Sequence[Rows], band: str) -> tuple[list[Rows], list[float], str]:
     """Tables of the band in order of time, each frame once; and their times."""
     bands = [str(table["band"][0]) if len(table) else "" for table in photometry]
