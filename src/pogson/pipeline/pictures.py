@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
+from pogson.core.columns import Rows
 from pogson.core.flags import SPOILED
 from pogson.core.frame import Exposure, Frame, Master
 from pogson.io.files import write_atomic
 from pogson.pipeline.lights import Measured
+from pogson.pipeline.products import photometry_sample
 from pogson.pipeline.report.page import Picture
 from pogson.plots.products import (
     figure_budget,
@@ -142,11 +144,12 @@ def draw_stars(
     yield "growth.png", Picture("PSF and growth", "Curve of growth", caption, png)
 
 
-def draw_errors(photometry: Table, bands: Sequence[str]) -> Drawn:
+def draw_errors(photometry: Sequence[Rows], bands: Sequence[str]) -> Drawn:
     """Error terms against magnitude; scatter of repeated measurements over the expected error."""
-    repeats = compare_repeats(photometry)
+    sample = photometry_sample(photometry)
+    repeats = compare_repeats(sample)
     for band in bands:
-        rows, again = (t[np.asarray(t["band"], str) == band] for t in (photometry, repeats))
+        rows, again = (t[np.asarray(t["band"], str) == band] for t in (sample, repeats))
         caption = "Median error of each term; points: the scatter that repeated measurements really show."
         png = to_png(figure_budget(rows, band=band, repeats=again))
         yield f"budget_{band or 'none'}.png", Picture("Error budget", f"Band {band}", caption, png)

@@ -24,7 +24,7 @@ from pogson.pipeline.cone import Fetch
 from pogson.pipeline.coordinates import Located, epoch_of, locate_night
 from pogson.pipeline.memory import return_memory
 from pogson.pipeline.night import Night, prepare_night
-from pogson.pipeline.products import file_name, observed_bands, photometry_sample
+from pogson.pipeline.products import file_name, observed_bands
 from pogson.pipeline.project import UNFINISHED, Project
 from pogson.pipeline.reduce import Reduced, reduce_lights
 from pogson.pipeline.report.page import Picture
@@ -87,6 +87,7 @@ class Stages:
         with self.stage("masters"):
             shelf = Shelf(self.project.cache)
             ready = prepare_night(scan, workers=self.asked.workers, progress=self.progress, shelf=shelf)
+            return_memory()
             folder = self.project.cache / "masters"
             remove(folder)
             write_masters(ready.masters, folder)
@@ -196,7 +197,7 @@ class Stages:
             pictures.draw_frames(frames, done.zero_points),
             pictures.draw_calibration(work.ready.masters.masters, work.ready.cameras),
             iter(posters),
-            pictures.draw_errors(photometry_sample(_accepted(done)), bands),
+            pictures.draw_errors(_accepted(done), bands),
             pictures.draw_zero_points(done.residuals, done.zero_points, done.colors),
             pictures.draw_diagrams(done.stars, bands),
             draw_series(work.series, work.studies),
