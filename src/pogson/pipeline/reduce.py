@@ -14,6 +14,7 @@ from pogson.core.transform import Transform
 from pogson.core.units import Pixels
 from pogson.pipeline.cache import Cache
 from pogson.pipeline.lights import Detected, Measured, Workshop, key_of_field
+from pogson.pipeline.memory import return_memory
 from pogson.pipeline.night import Night
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.workers import Failure, Outcome, Progress, count_workers, map_frames
@@ -127,8 +128,10 @@ def reduce_lights(
     field.meta["psf"] = detected[best].psf
     posters = _choose_posters(detected, transforms)
     key = key_of_field(field)
+    return_memory()
     reference, name = detected[best].stars, detected[best].exposure.path
     measured = _measure_surveyed(shop, detected, transforms, field, key, workers, progress)
+    return_memory()
     if rest:
         measured += _process_rest(shop, rest, field, key, reference, measured, workers, progress)
     failures += [o.failure for o in measured if o.failure]
