@@ -242,8 +242,7 @@ def _array(column: Any) -> Any:
     values = np.ma.filled(column, np.nan) if np.ma.isMaskedArray(column) else np.asarray(column)
     if values.dtype.kind not in "SUO":
         return pa.array(np.ascontiguousarray(values, values.dtype.newbyteorder("=")))
-    array = pa.array(values.tolist())
-    return array if len(array) else array.cast(pa.string())
+    return pa.array(values.tolist(), None if len(values) else pa.string())
 
 
 def _write_parquet(path: Path, table: Table) -> None:
