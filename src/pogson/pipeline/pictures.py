@@ -12,7 +12,7 @@ from astropy.table import Table
 
 from pogson.core.columns import Rows
 from pogson.core.flags import SPOILED
-from pogson.core.frame import Exposure, Frame, Master
+from pogson.core.frame import Exposure, Frame
 from pogson.io.files import write_atomic
 from pogson.pipeline.lights import Measured
 from pogson.pipeline.products import photometry_sample
@@ -34,6 +34,7 @@ from pogson.plots.products import (
 )
 from pogson.plots.style import to_png
 from pogson.steps.calibrate.camera import Camera
+from pogson.steps.calibrate.collection import Masters
 from pogson.steps.detect.shape import measure_profile
 from pogson.steps.inspect.repeats import compare_repeats
 
@@ -68,13 +69,14 @@ def draw_frames(frames: Table, zero_points: Table) -> Drawn:
         yield "covered.png", Picture("Frames", "Covered in part", caption, to_png(figure_covered(maps)))
 
 
-def draw_calibration(masters: Sequence[Master], cameras: Mapping[str, Camera]) -> Drawn:
+def draw_calibration(masters: Masters, cameras: Mapping[str, Camera]) -> Drawn:
     """Masters, and the photon transfer from which the gain comes."""
-    if masters:
+    if masters.masters:
         caption = (
             "Master frames. A good flat shows dust and vignetting, and no stars; a good dark no pattern."
         )
-        yield "masters.png", Picture("Calibration", "Masters", caption, to_png(figure_masters(masters)))
+        png = to_png(figure_masters(masters.masters, rest=masters.rest))
+        yield "masters.png", Picture("Calibration", "Masters", caption, png)
     for n, camera in enumerate(cameras.values()):
         if not len(camera.levels):
             continue
@@ -104,11 +106,11 @@ def draw_stars(
     by_path = {m.detected.exposure.path: m for m in lights}
     posters = {band: exposure for band, exposure in posters.items() if exposure.path in by_path}
     for band, exposure in posters.items():
-        frame = calibrate(exposure)
         measured = by_path[exposure.path]
         stars = measured.detected.read_stars()
         radius = 1.5 * measured.detected.psf.fwhm
-        png = to_png(figure_detection(frame, stars=stars, radius=radius if radius > 0 else 8.0))
+        radius = radius if radius > 0 else 8.0
+        png = to_png(figure_detection(calibrate(exposure), stars=stars, radius=radius))
         caption = f"{len(stars)} stars found. Look for stars without a circle, and circles without a star."
         yield f"detection_{band or 'none'}.png", Picture("Detection", f"Band {band}", caption, png)
     chosen = posters.get(reference.detected.exposure.band)

@@ -118,8 +118,11 @@ def figure_noise(repeats: Table) -> Figure:
     return figure
 
 
-def figure_masters(masters: Sequence[Master]) -> Figure:
-    """masters.png: one thumbnail per master, see `plot_master`."""
+def figure_masters(masters: Sequence[Master], *, rest: Callable[[], None] = lambda: None) -> Figure:
+    """masters.png: one thumbnail per master, see `plot_master`.
+
+    `rest` is called after each: masters that lie on the disk need no memory then.
+    """
     columns = min(3, max(1, len(masters)))
     rows = max(1, -(-len(masters) // columns))
     ny, nx = max((m.data.shape for m in masters), default=(3, 4))
@@ -129,6 +132,7 @@ def figure_masters(masters: Sequence[Master]) -> Figure:
     )
     for ax, master in zip(figure.axes, masters, strict=False):
         plot_master(master, ax)
+        rest()
     if not masters:
         say_empty(figure.axes[0], "no masters")
     for ax in figure.axes[len(masters) : rows * columns] if masters else []:
