@@ -65,6 +65,17 @@ class Series:
     periods: Mapping[int, Period] = field(default_factory=dict)
 
 
+def without_details(series: Series) -> Series:
+    """Light curves that need less memory: what else was measured at each point is left out."""
+
+    def bare(ensemble: Ensemble) -> Ensemble:
+        return replace(ensemble, curves=replace(ensemble.curves, details={}))
+
+    ensemble, taken = bare(series.ensemble), series.detrended
+    detrended = taken and replace(taken, raw=ensemble, detrended=bare(taken.detrended))
+    return replace(series, ensemble=ensemble, detrended=detrended)
+
+
 def series_bands(photometry: Sequence[Table], *, asked: bool) -> list[str]:
     """Bands to be made into light curves: those of many frames, or all with two where it was asked for."""
     bands = [str(t.meta["exposure"].band) for t in photometry]

@@ -28,7 +28,15 @@ from pogson.pipeline.products import file_name, observed_bands
 from pogson.pipeline.project import UNFINISHED, Project
 from pogson.pipeline.reduce import Reduced, reduce_lights
 from pogson.pipeline.report.page import Picture
-from pogson.pipeline.series import Series, Target, brightest_stars, find_target, make_series, series_bands
+from pogson.pipeline.series import (
+    Series,
+    Target,
+    brightest_stars,
+    find_target,
+    make_series,
+    series_bands,
+    without_details,
+)
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.target import Study
 from pogson.pipeline.target_exports import make_targets
@@ -151,7 +159,7 @@ class Stages:
             folder = self.project.cache / "target"
             studies, said = make_targets(series, done.stars, done.photometry, self.settings, folder)
             self.notes += said
-        return series, studies
+        return [without_details(one) for one in series], studies
 
     def _make_series(self, done: Calibrated, field_: Table, star: int) -> tuple[list[Series], list[str]]:
         if self.asked.recipe == "cluster":
@@ -195,7 +203,7 @@ class Stages:
         bands = observed_bands(work.reduced.lights, done.accepted_paths)
         parts = [
             pictures.draw_frames(frames, done.zero_points),
-            pictures.draw_calibration(work.ready.masters.masters, work.ready.cameras),
+            pictures.draw_calibration(work.ready.masters, work.ready.cameras),
             iter(posters),
             pictures.draw_errors(_accepted(done), bands),
             pictures.draw_zero_points(done.residuals, done.zero_points, done.colors),
