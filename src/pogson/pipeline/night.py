@@ -172,6 +172,7 @@ def _make_masters(
                 masters.append(_shelved(made, shelf) if shelf else made)
         except PogsonError as error:
             failures.append(Failure(f"{kind} set", str(error)))
+        del frames  # before the next ones are read
     return masters
 
 
