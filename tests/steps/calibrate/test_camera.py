@@ -1,5 +1,6 @@
 """Gain and read noise come back from simulated frames, with errors that are errors."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -134,6 +135,17 @@ def test_saturation_shows_as_a_pile_up():
 
     faint = rng.normal(500, 10, (200, 200)).astype(int)
     assert estimate_saturation([stored(faint, Exposure())])[0] == 65535.0
+
+
+def test_the_pile_up_is_sought_in_one_image_at_a_time():
+    adu = np.minimum(np.random.default_rng(1).normal(3000, 800, (400, 400)), 4095).round()
+    raws = [stored(adu, Exposure()) for _ in range(12)]
+    assert estimate_saturation(raws)[0] == 4095.0
+    tracemalloc.start()
+    estimate_saturation(raws)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * adu.size * np.dtype(np.float32).itemsize
 
 
 def test_linearity_shows_in_flats_of_different_length():
