@@ -138,7 +138,7 @@ def test_saturation_shows_as_a_pile_up():
 
 
 def test_the_pile_up_is_sought_in_one_image_at_a_time():
-    adu = np.minimum(np.random.default_rng(1).normal(3000, 800, (400, 400)), 4095).round()
+    adu = np.clip(np.random.default_rng(1).normal(3000, 800, (400, 400)), 100, 4095).round()
     raws = [stored(adu, Exposure()) for _ in range(12)]
     assert estimate_saturation(raws)[0] == 4095.0
     tracemalloc.start()
