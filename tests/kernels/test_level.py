@@ -1,9 +1,10 @@
 """Rows without sky: against whole arrays."""
 
 import numpy as np
+import pytest
 
 from pogson.kernels.decode import calibrate_stored
-from pogson.kernels.level import level_rows, level_stored
+from pogson.kernels.level import Camera, Shot, level_rows, level_stored
 
 
 def test_levelling_takes_the_sky_off_and_leaves_the_unusable_out():
@@ -31,29 +32,49 @@ def test_levelling_takes_the_sky_off_and_leaves_the_unusable_out():
         assert np.all(spread[shown] > 0)
 
 
-def test_levelling_stored_numbers_is_calibrating_and_then_levelling():
+@pytest.mark.parametrize("planes", ["all pixels", "one row", "one number"])
+@pytest.mark.parametrize("noise2", [0.0, 9.0])
+@pytest.mark.parametrize("limit", [60000, np.nan])
+def test_levelling_stored_numbers_is_calibrating_and_then_levelling(planes, noise2, limit):
     dice = np.random.default_rng(7)
-    ny, nx = 8, 50
+    ny, nx, y0, x0 = 8, 50, 3, 5
     stored = dice.integers(0, 65536, (ny, nx + 4)).astype(np.uint16)
     offset, factor, base, relative = (dice.uniform(0.5, 2, (ny, nx)).astype(np.float32) for _ in range(4))
     bits = np.where(dice.uniform(size=(ny, nx)) < 0.05, 2, 0).astype(np.uint16)
+    factor[4, 12] = np.inf
+    whole = [offset, factor, base, relative, bits]
+    if planes != "all pixels":
+        whole = [plane[:1] for plane in whole]
+    if planes == "one number":
+        whole = [np.full_like(plane, plane[0, 0]) for plane in whole]
     overscan = dice.uniform(90, 110, ny).astype(np.float32)
-    limits = np.array([60000, np.nan], np.float32)
+    limits = np.array([limit, np.nan], np.float32)
     mesh = dice.uniform(0, 5, (3, 3)).astype(np.float32)
-    for rows in (ny, 1):
-        planes = (offset[:rows], factor[:rows], base[:rows], relative[:rows], bits[:rows])
-        head = (stored, np.float32(1), np.float32(32768), overscan)
-        facts = (limits, np.float32(1.5), *planes)
-        data, variance = (np.empty((ny, nx), np.float32) for _ in range(2))
-        mask, mask2 = (np.empty((ny, nx), np.uint16) for _ in range(2))
-        calibrate_stored(*head, 0, 3, *facts, data, variance, mask)
-        a, b, c, d = (np.empty((ny, nx - 5), np.float32) for _ in range(4))
-        how = (np.uint16(2), 11, -3, mesh, 30.0, 0.8)
-        found = level_rows(data, variance, mask, *how, a, b)
-        same = level_stored(*head, 3, *facts, np.float32(0), *how, mask2, c, d)
-        np.testing.assert_array_equal(a, c)
-        np.testing.assert_array_equal(b, d)
-        np.testing.assert_array_equal(mask, mask2)
-        assert found == same == np.bitwise_or.reduce(mask, axis=None)
-    level_stored(*head, 3, *facts, np.float32(9.0), *how, mask2, c, d)
-    np.testing.assert_allclose(d[:, 3:], 9.0 / 0.64, rtol=1e-6)
+    adu, gain = (np.float32(1), np.float32(32768)), np.float32(1.5)
+    data, variance, light, noise = (np.empty((ny, nx), np.float32) for _ in range(4))
+    mask = np.empty((ny, nx), np.uint16)
+    calibrate_stored(stored, *adu, overscan, 0, 3, limits, gain, *whole, data, variance, mask)
+    if noise2:
+        variance[:] = noise2
+    level_rows(data, variance, mask, np.uint16(66), 0, 0, mesh, 30.0, 0.8, light, noise)
+    cut = slice(y0, ny - 1), slice(x0, nx - 3)
+    got, got_noise = (np.full((9, 60), 7.0, np.float32) for _ in range(2))
+    flags = np.full((ny, nx), 999, np.uint16)
+    camera = Camera(3, gain, *whole, planes == "one number")
+    shot = Shot(*adu, limits, np.float32(noise2), mesh, 30.0, 0.8)
+    row = np.empty(nx, np.float32)
+    found = level_stored(
+        stored[1:], 1, overscan, camera, shot, np.uint16(66), y0, x0, ny - 1 - y0, nx - 3 - x0,
+        row, np.empty(nx, np.uint16), 2, 4, got, got_noise, flags[1:], np.uint16(0),
+    )  # fmt: skip
+    place = slice(2, 2 + ny - 1 - y0), slice(4, 4 + nx - 3 - x0)
+    np.testing.assert_allclose(got[place], light[cut], rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(got_noise[place], noise[cut], rtol=1e-5)
+    assert np.sum(got != 7.0) <= got[place].size
+    assert found == np.bitwise_or.reduce(mask[cut], axis=None)
+    if found:
+        there = np.zeros_like(flags)
+        there[cut] = mask[cut]
+        np.testing.assert_array_equal(flags[1:], there[1:])
+    else:
+        assert np.all(flags == 999)

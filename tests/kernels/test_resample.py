@@ -69,7 +69,9 @@ def test_resampling_does_what_its_definition_says(kind, name):
     spread = dice.uniform(50, 90, values.shape).astype(np.float32)
     matrix = np.array(MATRICES[name])
     out, noise = (np.empty((30, 37), np.float32) for _ in range(2))
-    resample_rows(values, spread, 0, matrix, 0, KINDS[kind], taps_of(KINDS[kind]), out, noise)
+    resample_rows(
+        values, spread, 0, 0, matrix, 0, 0, KINDS[kind], taps_of(KINDS[kind]), 0, 0, 30, 37, out, noise
+    )
     wanted, wanted_noise = slow_twin(values, spread, matrix, KINDS[kind], out.shape)
     assert np.array_equal(np.isnan(out), np.isnan(wanted))
     np.testing.assert_allclose(out, wanted, rtol=3e-5)
@@ -91,19 +93,26 @@ def test_lanczos_weights_are_those_of_the_formula():
     np.testing.assert_allclose(weights_of(LANCZOS, 0.3), wanted / wanted.sum(), atol=1e-12)
 
 
-def test_rows_of_a_band_are_those_of_the_whole():
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_part_of_the_rows_and_columns_is_that_of_the_whole_to_the_bit(kind):
     dice = np.random.default_rng(5)
     values = dice.normal(0, 1, (50, 40)).astype(np.float32)
     spread = np.ones_like(values)
     matrix = np.array(MATRICES["turned"])
-    whole, part = np.empty((40, 40), np.float32), np.empty((10, 40), np.float32)
-    resample_rows(values, spread, 0, matrix, 0, BILINEAR, taps_of(BILINEAR), whole, np.empty_like(whole))
-    resample_rows(
-        values[10:45], spread[10:45], 10, matrix, 20, BILINEAR, taps_of(BILINEAR), part, np.empty_like(part)
-    )
+    whole, part = np.empty((40, 40), np.float32), np.full((12, 30), 7.0, np.float32)
+    how = KINDS[kind], taps_of(KINDS[kind])
+    resample_rows(values, spread, 0, 0, matrix, 0, 8, *how, 0, 0, 40, 40, whole, np.empty_like(whole))
+    cut = values[10:45, 3:38].copy()
+    resample_rows(cut, np.ones_like(cut), 10, 3, matrix, 20, 8, *how, 1, 2, 10, 25, part, np.empty_like(part))
+    assert np.all(part[0] == 7.0) and np.all(part[11] == 7.0) and np.all(part[:, 27:] == 7.0)
+    part = part[1:11, 2:27]
     inside = np.isfinite(part)
-    assert inside.sum() > 300
-    np.testing.assert_allclose(part[inside], whole[20:30][inside], atol=1e-5)
+    assert inside.sum() > 100
+    np.testing.assert_array_equal(part[inside], whole[20:30, :25][inside])
+    resample_rows(values, spread, 0, 0, matrix, 0, 0, *how, 0, 0, 40, 40, whole, np.empty_like(whole))
+    part = np.empty((10, 25), np.float32)
+    resample_rows(values, spread, 0, 0, matrix, 20, 5, *how, 0, 0, 10, 25, part, np.empty_like(part))
+    np.testing.assert_allclose(part, whole[20:30, 5:30], atol=1e-5)
 
 
 def test_bits_follow_the_pixels_that_are_used():
@@ -113,6 +122,10 @@ def test_bits_follow_the_pixels_that_are_used():
     values = np.zeros((20, 20), np.float32)
     values[4, 4] = np.nan
     bits = np.zeros((20, 20), np.uint16)
-    carry_bits(mask, np.uint16(4), 0, np.array([[1.0, 0.0, 1.5], [0.0, 1.0, 0.5]]), 0, 1.0, values, bits)
+    matrix = np.array([[1.0, 0.0, 1.5], [0.0, 1.0, 0.5]])
+    carry_bits(mask, np.uint16(4), 0, matrix, 0, 0, 0, 1.0, values, bits)
     assert sorted(zip(*np.nonzero(bits), strict=True)) == [(4, 5), (5, 4), (5, 5)]
     assert set(bits.ravel()) == {0, 4}
+    part = np.zeros_like(bits)  # of a part that begins in row 2 and column 3, with a rim
+    carry_bits(mask[1:], np.uint16(4), 1, matrix, 2, 3, 2, 1.0, values[2:, 3:].copy(), part)
+    assert sorted(zip(*np.nonzero(part), strict=True)) == [(4, 5), (5, 5)]

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from pogson.kernels.stack import order_statistics, reject, trimmed, weighted_mean
-from pogson.steps.stack.order import sorting_pairs
+from pogson.kernels.order import order_statistics, trimmed
+from pogson.kernels.outliers import reject
+from pogson.kernels.stack import weighted_mean
+from pogson.steps.stack.order import enough_pairs, sorting_pairs
 
 
 def random_frames(dice, n, m):
@@ -18,8 +20,9 @@ def ordered(values, spread, low=-1, high=-1):
     m = values.shape[1]
     lower, upper, mean, noise = (np.empty(m, np.float32) for _ in range(4))
     count = np.empty(m, np.int16)
-    pairs = sorting_pairs(len(values))
-    order_statistics(values, spread, pairs, low, high, lower, upper, mean, noise, count)
+    pairs, few = sorting_pairs(len(values)), enough_pairs(len(values), low, high)
+    one = np.ones(len(values) + 1, np.float32)
+    order_statistics(values, spread, pairs, few, low, high, one, lower, upper, mean, noise, count)
     return lower, upper, mean, noise, count
 
 
@@ -36,17 +39,37 @@ def test_a_sorting_network_sorts(n):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy minds pixels without values
 @pytest.mark.parametrize("n", [1, 2, 5, 8, 13])
 def test_medians_and_trimmed_means_are_numpys(n):
-    values, spread = random_frames(np.random.default_rng(n), n, 700)
-    lower, upper, mean, noise, count = ordered(values, spread, 1, 2)
+    values, spread = random_frames(np.random.default_rng(n), n, 1700)
+    values[:, 512:1024] = np.where(np.isnan(values[:, 512:1024]), 3.0, values[:, 512:1024])  # all there
+    if n > 3:
+        mean = ordered(values, spread, 1, 2)[2]
+    lower, upper, middle, noise, count = ordered(values, spread)
     known = np.isfinite(values)
+    np.testing.assert_array_equal(middle, np.float32(0.5) * (lower + upper))
     assert np.array_equal(count, known.sum(0))
     np.testing.assert_allclose(0.5 * (lower + upper), np.nanmedian(values, 0), rtol=1e-6)
     np.testing.assert_allclose(noise, np.where(known, spread, 0).sum(0) / known.sum(0) ** 2.0, rtol=1e-5)
-    for p in range(700):
+    for p in range(1700 if n > 3 else 0):
         column = np.sort(values[known[:, p], p])
         if len(column):
             a, b = trimmed(len(column), 1, 2)
             assert mean[p] == pytest.approx(column[a : len(column) - b].mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 13, 50])
+def test_some_of_the_exchanges_find_the_middle_or_the_extremes(n):
+    dice = np.random.default_rng(n)
+    for _ in range(30):
+        values = dice.uniform(size=n)
+        inner = np.sort(values)
+        for low, high in ((-1, -1), *[(a, b) for a in range(3) for b in range(3) if a + b < n]):
+            row = values.copy()
+            for a, b in enough_pairs(n, low, high):
+                row[a], row[b] = min(row[a], row[b]), max(row[a], row[b])
+            if low < 0:
+                assert row[(n - 1) // 2] == inner[(n - 1) // 2] and row[n // 2] == inner[n // 2]
+            else:
+                np.testing.assert_array_equal(np.sort(row[low : n - high]), inner[low : n - high])
 
 
 def test_what_is_trimmed_of_few_values_leaves_one():
@@ -116,17 +139,18 @@ def test_a_weighted_mean_and_its_variance_are_those_of_the_formula(shared):
     values, spread = random_frames(dice, 6, 900)
     weights = np.arange(1.0, 7.0)
     share = dice.uniform(0.2, 2.0, values.shape).astype(np.float32) if shared else np.ones((1, 1), np.float32)
-    data, variance = (np.empty(840, np.float32) for _ in range(2))
-    used = np.empty(840, np.int16)
-    weighted_mean(values, spread, share, weights, 30, data, variance, used)
-    inner = values[:, 30:870]
-    w = np.where(np.isfinite(inner), weights[:, None], 0) * (share[:, 30:870] if shared else 1.0)
+    data, variance = (np.empty(900, np.float32) for _ in range(2))
+    used = np.empty(900, np.int16)
+    values[2:4] = 7.0  # frames with all values
+    weighted_mean(values, spread, share, weights, data, variance, used)
+    w = np.where(np.isfinite(values), weights[:, None], 0) * (share if shared else 1.0)
     total = w.sum(0)
-    np.testing.assert_allclose(data, np.nansum(w * inner, 0) / np.where(total > 0, total, np.nan), rtol=1e-5)
-    np.testing.assert_allclose(
-        variance, (w**2 * spread[:, 30:870]).sum(0) / np.where(total > 0, total, np.nan) ** 2, rtol=1e-5
-    )
-    assert np.array_equal(used, np.isfinite(inner).sum(0))
+    np.testing.assert_allclose(data, np.nansum(w * values, 0) / total, rtol=1e-5)
+    np.testing.assert_allclose(variance, (w**2 * spread).sum(0) / total**2, rtol=1e-5)
+    assert np.array_equal(used, np.isfinite(values).sum(0))
+    values[:, 7] = np.nan
+    weighted_mean(values, spread, share, weights, data, variance, used)
+    assert np.isnan(data[7]) and np.isnan(variance[7]) and used[7] == 0
 
 
 def test_of_two_that_disagree_the_lower_is_kept():

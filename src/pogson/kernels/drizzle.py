@@ -41,7 +41,7 @@ def drizzle_rows(values, spread, y0, matrix, first_row, pixfrac, out, out_spread
     ax, ay = 0.5 * matrix[0, 0] / pixfrac, 0.5 * matrix[1, 0] / pixfrac
     bx, by = 0.5 * matrix[0, 1] / pixfrac, 0.5 * matrix[1, 1] / pixfrac
     cx, cy = np.array([-ax - bx, ax - bx, ax + bx, bx - ax]), np.array([-ay - by, ay - by, ay + by, by - ay])
-    wide, high = (cx.max() + 0.5) * pixfrac, (cy.max() + 0.5) * pixfrac
+    wide, high = (abs(ax) + abs(bx) + 0.5) * pixfrac, (abs(ay) + abs(by) + 0.5) * pixfrac
     for r in range(out.shape[0]):
         for x in range(out.shape[1]):
             u = matrix[0, 0] * x + matrix[0, 1] * (first_row + r) + matrix[0, 2]

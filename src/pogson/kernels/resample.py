@@ -51,7 +51,10 @@ def kernel_weights(kind, f, weights):
 
 
 @njit(cache=True, nogil=True)
-def resample_rows(values, spread, y0, matrix, first_row, kind, taps, out, out_spread):
+def resample_rows(
+    values, spread, y0, x0, matrix, first_row, first_column, kind, taps,
+    top, left, rows, columns, out, out_spread,
+):  # fmt: skip
     """Interpolate rows of the output grid from rows of a frame.
 
     A place that needs an unusable pixel, or one outside the rows, has no value. Values are per pixel of the
@@ -61,50 +64,56 @@ def resample_rows(values, spread, y0, matrix, first_row, kind, taps, out, out_sp
     ----------
     values, spread : float32 (my, mx)
         Rows of the frame and their variance; NaN where unusable.
-    y0 : int
-        Row of the frame that is the first row of `values`.
+    y0, x0 : int
+        Row and column of the frame that are the first ones of `values`.
     matrix : float64 (2, 3)
         From x, y of the output to x, y of the frame.
-    first_row : int
-        Row of the output that is the first row of `out`.
+    first_row, first_column : int
+        Row and column of the output that are wanted first.
     kind : int
         NEAREST, BILINEAR, BICUBIC or LANCZOS.
-    taps : float32 (n, k)
+    taps : float32 (n, 10)
         Of BICUBIC and LANCZOS: each pixel's weight as a polynomial in 2 f - 1, lowest power first.
+    top, left, rows, columns : int
+        Where they go, and how many are wanted.
     out, out_spread : float32 (ny, nx)
         Written: value (NaN where there is none) and the variance of this single value.
     """
     area = np.float32(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]))
     n = taps.shape[0]
-    work = np.empty((4 * n + 2, _CHUNK), np.float32)
-    out[:] = np.nan
-    out_spread[:] = 0.0
-    for r in range(out.shape[0]):
+    work = np.empty((2 * n + 1, _CHUNK), np.float32)
+    for r in range(rows):
         y = first_row + r
-        u = matrix[0, 1] * y + matrix[0, 2]
-        v = matrix[1, 1] * y + matrix[1, 2] - y0
+        u = matrix[0, 1] * y + matrix[0, 2] + matrix[0, 0] * first_column
+        v = matrix[1, 1] * y + matrix[1, 2] + matrix[1, 0] * first_column
+        light, noise = out[top + r, left : left + columns], out_spread[top + r, left : left + columns]
+        light[:] = np.float32(np.nan)
+        noise[:] = np.float32(0.0)
         if kind == NEAREST:
-            _nearest_row(values, spread, u, v, matrix, area, out[r], out_spread[r])
+            _nearest_row(values, spread, y0, x0, u, v, matrix, area, light, noise)
         elif kind == BILINEAR:
-            _bilinear_row(values, spread, u, v, matrix, area, out[r], out_spread[r])
+            _bilinear_row(values, spread, y0, x0, u, v, matrix, area, light, noise)
         else:
-            _kernel_row(values, spread, u, v, matrix, area, taps, work, out[r], out_spread[r])
+            _kernel_row(values, spread, y0, x0, u, v, matrix, area, taps, work, light, noise)
 
 
-@njit(cache=True, nogil=True)
-def _nearest_row(values, spread, u, v, matrix, area, out, out_spread):
+@njit(cache=True, nogil=True, inline="always")
+def _nearest_row(values, spread, y0, x0, u, v, matrix, area, out, out_spread):
     my, mx = values.shape
     for x in range(out.shape[0]):
-        i = math.floor(matrix[0, 0] * x + u + 0.5)
-        j = math.floor(matrix[1, 0] * x + v + 0.5)
+        i = math.floor(matrix[0, 0] * x + u + 0.5) - x0
+        j = math.floor(matrix[1, 0] * x + v + 0.5) - y0
         if 0 <= i < mx and 0 <= j < my:
             out[x] = area * values[j, i]
             out_spread[x] = area * area * spread[j, i]
 
 
-@njit(cache=True, nogil=True)
-def _bilinear_row(values, spread, u, v, matrix, area, out, out_spread):
-    """In runs of pixels whose neighbours lie in the same two rows, side by side."""
+@njit(cache=True, nogil=True, inline="always")
+def _bilinear_row(values, spread, y0, x0, u, v, matrix, area, out, out_spread):
+    """In runs of pixels whose neighbours lie in the same two rows, side by side.
+
+    `y0` and `x0` go off whole numbers only: a place is then the same to the bit, whatever part is given.
+    """
     my, mx = values.shape
     nx = out.shape[0]
     du, dv = matrix[0, 0] - 1.0, matrix[1, 0]
@@ -115,6 +124,7 @@ def _bilinear_row(values, spread, u, v, matrix, area, out, out_spread):
         i, j = math.floor(p), math.floor(q)
         f, g = p - i, q - j
         size = min(_run(f, du), _run(g, dv), nx - x)
+        i, j = i - x0, j - y0
         first = max(x, -i)
         stop = min(x + size, mx - 1 - i)
         if 0 <= j < my - 1 and first < stop:
@@ -151,13 +161,12 @@ def _run(f, step):
     return 1000000000
 
 
-@njit(cache=True, nogil=True)
-def _kernel_row(values, spread, u, v, matrix, area, taps, work, out, out_spread):
+@njit(cache=True, nogil=True, inline="always")
+def _kernel_row(values, spread, y0, x0, u, v, matrix, area, taps, work, out, out_spread):
     """As `_bilinear_row`, with n by n weights, which are found for a run of pixels first."""
     my, mx = values.shape
     nx, n = out.shape[0], taps.shape[0]
-    across, across2 = work[:n], work[n : 2 * n]
-    along, along2, sums = work[2 * n : 3 * n], work[3 * n : 4 * n], work[4 * n :]
+    across, along, line = work[:n], work[n : 2 * n], work[2 * n]
     du, dv = matrix[0, 0] - 1.0, matrix[1, 0]
     before = n // 2 - 1
     x = 0
@@ -166,54 +175,68 @@ def _kernel_row(values, spread, u, v, matrix, area, taps, work, out, out_spread)
         i, j = math.floor(p), math.floor(q)
         f, g = p - i, q - j
         size = min(_run(f, du), _run(g, dv), nx - x, _CHUNK)
-        i, j = i - before, j - before
+        i, j = i - before - x0, j - before - y0
         first, stop = max(x, -i), min(x + size, mx - n + 1 - i)
         if 0 <= j <= my - n and first < stop:
             skip, m = first - x, stop - first
-            _weigh(taps, f + du * skip, du, m, across, across2)
-            _weigh(taps, g + dv * skip, dv, m, along, along2)
-            light, noise = out[first:stop], out_spread[first:stop]
-            _sum_kernel(values, j, first + i, n, across, along, area, sums, light)
-            _sum_kernel(spread, j, first + i, n, across2, along2, area * area, sums, noise)
+            _weigh(taps, f + du * skip, du, m, across)
+            _weigh(taps, g + dv * skip, dv, m, along)
+            for power in range(1, 3):
+                pixels, target = (values, out) if power == 1 else (spread, out_spread)
+                _sum_kernel(pixels, j, first + i, across, along, power, area, line, target[first:stop])
         x += size
 
 
 @njit(cache=True, nogil=True)
-def _weigh(taps, f, step, size, weights, squares):
-    """Weights, and their squares, at places that move on by `step` from pixel to pixel."""
+def _weigh(taps, f, step, size, weights):
+    """Weights at places that move on by `step` from pixel to pixel.
+
+    What a pixel weighs at z its opposite one weighs at -z: even powers are common to both, odd ones differ
+    by their sign.
+    """
     start, rise = np.float32(2.0 * f - 1.0), np.float32(2.0 * step)
-    top = taps.shape[1] - 1
-    for m in range(taps.shape[0]):
-        w, w2 = weights[m][:size], squares[m][:size]
-        w[:] = taps[m, top]
-        for k in range(top - 1, -1, -1):
-            c = taps[m, k]
-            for t in range(size):
-                w[t] = w[t] * (start + rise * np.float32(t)) + c
+    n = taps.shape[0]
+    for m in range(n // 2):
+        c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 = taps[m]
+        one, other = weights[m][:size], weights[n - 1 - m][:size]
         for t in range(size):
-            w2[t] = w[t] * w[t]
+            z = start + rise * np.float32(t)
+            q = z * z
+            even = (((c8 * q + c6) * q + c4) * q + c2) * q + c0
+            odd = ((((c9 * q + c7) * q + c5) * q + c3) * q + c1) * z
+            one[t] = even + odd
+            other[t] = even - odd
 
 
 @njit(cache=True, nogil=True)
-def _sum_kernel(pixels, row, column, n, across, along, factor, work, out):
-    size = out.shape[0]
-    total, line = work[0][:size], work[1][:size]
-    total[:] = np.float32(0.0)
+def _sum_kernel(pixels, row, column, across, along, power, area, line, out):
+    """Weighted sums of the pixels around, by the first or second power of the weights."""
+    n, size = across.shape[0], out.shape[0]
+    out[:] = np.float32(0.0)
     for k in range(n):
-        line[:] = np.float32(0.0)
-        for m in range(n):
-            w, a = across[m], pixels[row + k, column + m : column + m + size]
+        line[:size] = np.float32(0.0)
+        here, w = line[:size], along[k]
+        for m in range(0, n, 2):
+            u, v, a = across[m], across[m + 1], pixels[row + k, column + m : column + m + size + 1]
+            if power == 2:
+                for t in range(size):
+                    here[t] += u[t] * u[t] * a[t] + v[t] * v[t] * a[t + 1]
+            else:
+                for t in range(size):
+                    here[t] += u[t] * a[t] + v[t] * a[t + 1]
+        if power == 2:
             for t in range(size):
-                line[t] += w[t] * a[t]
-        w = along[k]
-        for t in range(size):
-            total[t] += w[t] * line[t]
+                out[t] += w[t] * w[t] * here[t]
+        else:
+            for t in range(size):
+                out[t] += w[t] * here[t]
+    factor = area if power == 1 else area * area
     for t in range(size):
-        out[t] = factor * total[t]
+        out[t] *= factor
 
 
 @njit(cache=True, nogil=True)
-def carry_bits(mask, wanted, y0, matrix, first_row, reach, values, bits):
+def carry_bits(mask, wanted, y0, matrix, first_row, first_column, rim, reach, values, bits):
     """Mark places of the output where a value that is used came from a pixel with one of some bits.
 
     Parameters
@@ -222,24 +245,45 @@ def carry_bits(mask, wanted, y0, matrix, first_row, reach, values, bits):
         Rows of the frame.
     wanted : uint16
         Bits that are carried over.
-    y0, matrix, first_row
-        As in `resample_rows`.
+    y0 : int
+        Row of the frame that is the first row of `mask`.
+    matrix : float64 (2, 3)
+        From x, y of the output to x, y of the frame.
+    first_row, first_column : int
+        Row and column of the output that are the first ones of `values`.
+    rim : int
+        Rows and columns at the edges of `values` that are no part of the output.
     reach : float
         Pixels of the frame that are nearer in x and in y count.
     values : float32 (ny, nx)
-        The frame's values on the output; NaN where none is used.
-    bits : uint16 (ny, nx)
-        The bits found are added.
+        The frame's values on a part of the output; NaN where none is used.
+    bits : uint16 (rows, columns)
+        Of the whole output; the bits found are added.
     """
     my, mx = mask.shape
     ny, nx = values.shape
-    for r in range(ny):
-        y = float(first_row + r)
-        for x in range(nx):
-            if values[r, x] != values[r, x]:
+    a, b, c, d = matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1]
+    e, f = matrix[0, 2], matrix[1, 2]
+    area = a * d - b * c
+    top = first_row + rim
+    far_x, far_y = reach * (abs(d) + abs(b)) / abs(area), reach * (abs(c) + abs(a)) / abs(area)
+    for q in range(my):
+        some = np.uint16(0)
+        for p in range(mx):
+            some |= mask[q, p]
+        if not some & wanted:
+            continue
+        for p in range(mx):
+            flag = mask[q, p] & wanted
+            if not flag:
                 continue
-            u = matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2]
-            v = matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] - y0
-            for q in range(max(math.floor(v - reach) + 1, 0), min(math.ceil(v + reach), my)):
-                for p in range(max(math.floor(u - reach) + 1, 0), min(math.ceil(u + reach), mx)):
-                    bits[r, x] |= mask[q, p] & wanted
+            u, v = p - e, y0 + q - f
+            x, y = (d * u - b * v) / area, (a * v - c * u) / area
+            low, left = max(math.ceil(y - far_y), top), max(math.ceil(x - far_x), first_column + rim)
+            right = min(math.floor(x + far_x) + 1, first_column + nx - rim)
+            for j in range(low, min(math.floor(y + far_y) + 1, first_row + ny - rim)):
+                for i in range(left, right):
+                    value = values[j - first_row, i - first_column]
+                    near = abs(a * i + b * j - u) < reach and abs(c * i + d * j - v) < reach
+                    if near and value == value:
+                        bits[j, i] |= flag

@@ -120,22 +120,23 @@ def stack() -> None:
     dice = np.random.default_rng(3)
     raws = [_raw(dice, "light", 900, 60.0) for _ in range(3)]
     known = [replace(r, exposure=replace(r.exposure, gain=1.5, read_noise=5.0)) for r in raws]
+    masters = Masters()
     for resample in ("lanczos3", "drizzle"):
         layers = [
             Layer(rows, (96, 96), Transform(np.array([[1.0, 0.0, 0.3 * i], [0.0, 1.0, 0.2 * i]])))
-            for i, rows in enumerate(_rows_of(raw) for raw in known)
+            for i, rows in enumerate(_rows_of(raw, masters) for raw in known)
         ]
         coadd(layers, (96, 96), resample=resample)
     stack_frames([calibrate_frame(r, Masters()) for r in known], [Transform.identity()] * 3)
     write_images(BytesIO(), {}, [("", np.zeros((8, 8), np.float32))])
 
 
-def _rows_of(raw: RawFrame) -> RowCalibrator:
+def _rows_of(raw: RawFrame, masters: Masters) -> RowCalibrator:
     def read(y0: int, y1: int, out: NDArray[np.uint16]) -> NDArray[np.uint16]:
         out[:] = raw.pixels[y0:y1]
         return out
 
-    return RowCalibrator(raw, Masters(), read, local())
+    return RowCalibrator(raw, masters, read, local())
 
 
 #: the longest first

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from pogson.core.frame import Image, Mask, RawFrame
 from pogson.kernels.decode import calibrate_stored
-from pogson.kernels.level import level_stored
 from pogson.steps.calibrate.collection import Masters
 from pogson.steps.calibrate.correct import _planes
 from pogson.steps.calibrate.overscan import converter_step, overscan_level, useful_section
@@ -68,27 +67,9 @@ class RowCalibrator:
             variance[:] = self.noise2
         return data, variance, mask
 
-    def level(
-        self,
-        y0: int,
-        y1: int,
-        exclude: np.uint16,
-        x0: int,
-        mesh: Image,
-        step: float,
-        scale: float,
-        values: Image,
-        spread: Image,
-    ) -> tuple[np.uint16, Mask]:
-        """Write rows without sky, over `scale`, to `values` and `spread`; see `level_rows`."""
-        stored, _, _, mask = self._memory(y1 - y0)
-        stored, number, zero, level, _, left, *planes = self._inputs(y0, y1, stored)
-        noise2 = np.float32(0.0) if self.known_gain else self.noise2
-        found = level_stored(
-            stored, number, zero, level, left, *planes, noise2, exclude, y0, x0, mesh, step, scale,
-            mask, values, spread,
-        )  # fmt: skip
-        return found, mask
+    def read(self, y0: int, y1: int, out: NDArray[np.uint16]) -> None:
+        """Write the stored numbers of rows `y0` to `y1`, as they are in the file, in their full width."""
+        self._read(self.y0 + y0, self.y0 + y1, out)
 
     def _inputs(self, y0: int, y1: int, stored: NDArray[np.uint16]) -> tuple[Any, ...]:
         """What `calibrate_stored` takes, up to what it writes; the rows are read."""

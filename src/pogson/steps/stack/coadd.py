@@ -13,8 +13,6 @@ from pogson.steps.stack.options import Options
 from pogson.steps.stack.plan import Plan
 from pogson.steps.stack.result import Stack
 
-_CACHE = 12e6  # bytes of a band's values: more does not stay in the processor's memory
-
 Each = Callable[[Callable[[tuple[int, int]], None], Sequence[tuple[int, int]]], Iterable[None]]
 
 
@@ -83,7 +81,7 @@ def coadd(
     """
     options = Options(method, resample, pixel, pixfrac, kappa, slope, reject_low, reject_high)
     plan = Plan(layers, shape, options)
-    ny, nx = plan.shape
+    ny = plan.shape[0]
     out = Stack(
         np.empty(plan.shape, np.float32),
         np.empty(plan.shape, np.float32),
@@ -94,10 +92,9 @@ def coadd(
         plan.correlation,
         pixel,
     )
-    row = len(layers) * nx * (12.0 if resample == "drizzle" else 8.0)
-    rows = int(min(max(_CACHE / row, 16.0), max(memory * 1e9 / row / 6.0, 1.0), ny))
-    bands = [(y, min(y + rows, ny)) for y in range(0, ny, rows)]
-    for _ in each(lambda band: plan.combine(out, *band), bands):
+    rows, many = plan.rows_together(memory * 1e9)
+    bands = [(y, min(y + many, ny)) for y in range(0, ny, many)]
+    for _ in each(lambda band: plan.combine(out, rows, *band), bands):
         pass
     return out
 

@@ -221,12 +221,9 @@ class Comparison:
                 cut = slice(first[i, 1] - top, last[i, 1] - top), slice(first[i, 0], last[i, 0])
                 light = np.where(mask[cut] & np.uint16(UNUSABLE), np.float32(np.nan), data[cut])
                 noise = np.ascontiguousarray(spread[cut])
-                matrix = transform.matrix.copy()
-                matrix[:, 2] += matrix[:, 0] * self.corner[i, 0]
-                matrix[0, 2] -= first[i, 0]
                 resample_rows(
-                    light, noise, first[i, 1], matrix, self.corner[i, 1], BILINEAR,
-                    taps(BILINEAR), values[i], variance[i],
+                    light, noise, first[i, 1], first[i, 0], transform.matrix, self.corner[i, 1],
+                    self.corner[i, 0], BILINEAR, taps(BILINEAR), 0, 0, side, side, values[i], variance[i],
                 )  # fmt: skip
         factor = np.float32(max(correlation, 1.0) ** 2 / kept)
         flat, spreads = values.reshape(n, -1), variance.reshape(n, -1)

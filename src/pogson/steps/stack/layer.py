@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,30 +22,13 @@ from pogson.kernels.resample import BICUBIC, BILINEAR, DRIZZLE, LANCZOS, NEAREST
 Rows = Callable[[int, int], tuple[Image, Image, Mask]]
 
 
-@runtime_checkable
-class Leveller(Protocol):
-    """Rows that can take the sky off themselves, faster than they can be given: see `level_rows`."""
-
-    def level(
-        self,
-        y0: int,
-        y1: int,
-        exclude: np.uint16,
-        x0: int,
-        mesh: Image,
-        step: float,
-        scale: float,
-        values: Image,
-        spread: Image,
-    ) -> tuple[np.uint16, Mask]:
-        """Write `values` and `spread`; all flags that occur, and where."""
-        ...
-
-
 _PHASES = np.linspace(0.0, 1.0, 257)  # between two pixels
 
 #: pixels that never enter; saturated ones do: the sum is then a lower limit, and flagged
 LEFT_OUT = np.uint16(UNUSABLE & ~int(Pixel.SATURATED | Pixel.BLEED))
+
+#: pixels whose bits are carried over to the stack
+LIMITS = np.uint16(Pixel.SATURATED | Pixel.BLEED | Pixel.NONLINEAR)
 
 #: how a frame is brought onto the grid of the stack: "shift" moves by whole pixels and never turns
 KINDS = {
@@ -210,7 +193,9 @@ def taps(kind: int) -> Image:
     """The weights of a kernel as polynomials, as `resample_rows` takes them; good to 1e-6."""
     degree = {BICUBIC: 3, LANCZOS: 9}.get(kind, 0)
     fit = np.polynomial.polynomial.polyfit(2.0 * _PHASES - 1.0, weights_at(max(kind, BILINEAR)), degree)
-    return np.ascontiguousarray(fit.T, np.float32)
+    found = np.zeros((fit.shape[1], 10), np.float32)
+    found[:, : degree + 1] = fit.T
+    return found
 
 
 @lru_cache

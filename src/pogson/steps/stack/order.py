@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pogson.kernels.stack import trimmed
+from pogson.kernels.order import trimmed
 
 _DRAWS = 40_000  # of simulated pixels: the factors are good to half a per cent
 
@@ -35,6 +35,18 @@ def sorting_pairs(n: int) -> NDArray[np.int64]:
             d, q, r = q - p, q // 2, p
         p //= 2
     return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+@lru_cache(maxsize=64)
+def enough_pairs(n: int, low: int, high: int) -> NDArray[np.int64]:
+    """Exchanges that find the `low` smallest and `high` largest values; negative: the two middle ones."""
+    wanted = {(n - 1) // 2, n // 2} if low < 0 else {*range(low), *range(n - high, n)}
+    kept = []
+    for a, b in sorting_pairs(n)[::-1].tolist():
+        if a in wanted or b in wanted:
+            wanted |= {a, b}
+            kept.append((a, b))
+    return np.array(kept[::-1], np.int64).reshape(-1, 2)
 
 
 @lru_cache(maxsize=64)
