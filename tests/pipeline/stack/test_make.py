@@ -14,6 +14,7 @@ from pogson.core.errors import FileError, NightError, SettingError
 from pogson.core.flags import Star
 from pogson.io.fits import read_frame, write_raw
 from pogson.pipeline.settings import Settings
+from pogson.pipeline.stack import survey
 from pogson.pipeline.stack.make import stack
 from pogson.pipeline.stack.report import describe_stack, draw_stack
 from pogson.steps.detect.find import detect_stars
@@ -189,6 +190,24 @@ def test_little_memory_and_any_number_of_workers_give_the_same_stack(stacked, ni
     mean = Settings({"stack": {"method": "mean"}})
     one, two = (stack(folder, settings=mean, memory=m) for m in (1e-4, 1.0))
     np.testing.assert_array_equal(one.stack.data, two.stack.data)
+
+
+def test_large_frames_are_searched_in_strips_and_lie_as_well(stacked, night, monkeypatch):
+    folder, truth = night
+    monkeypatch.setattr(survey, "HIGHS", (32, 64))
+    monkeypatch.setattr(survey, "ENOUGH", 6)
+    result = stack(folder)
+    assert not result.failures and result.check.value == pytest.approx(1.0, abs=4 * result.check.err)
+    reference = list(result.inputs["path"]).index(result.inputs.meta["reference"])
+    home = places_in(truth[reference])
+    for row, how in zip(result.inputs, truth, strict=True):
+        # where the map takes the corner of the reference frame
+        there = places_in(how)
+        wanted = np.linalg.lstsq(np.column_stack([home, np.ones(len(home))]), there, rcond=None)[0][2]
+        assert np.hypot(row["dx"] - wanted[0], row["dy"] - wanted[1]) < 0.25
+    assert max(result.inputs["n_stars"]) < 0.6 * max(stacked[0].inputs["n_stars"])
+    level = np.nanmedian(result.stack.data) - np.nanmedian(stacked[0].stack.data)
+    assert abs(level) < 0.5
 
 
 def test_words_and_pictures_of_a_stack(stacked, tmp_path):

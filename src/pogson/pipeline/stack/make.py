@@ -146,8 +146,7 @@ def _line_up(
     """Search, align and scale: large frames by their middle rows, and as a whole where that loses one."""
     for quick in (how.sky != "map", False):
         lost: list[Failure] = []
-        survey.quick = quick
-        found = survey.survey_all(how.workers, progress, lost)
+        found = survey.survey_all(how.workers, progress, lost, quick)
         best, maps = align_frames(found, how.aligned, lost, how.mix)
         frames, best = scale_frames(found, maps, best, how.scaled and not how.aligned, lost, how.workers)
         if not (lost and quick):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from math import isfinite, nan
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from pogson.core.errors import FrameError, NightError
+from pogson.core.errors import FrameError, NightError, PogsonError
 from pogson.core.flags import SPOILED
 from pogson.core.frame import Exposure, Frame
 from pogson.io.fits import read_frame, read_raw
@@ -28,9 +28,12 @@ from pogson.steps.detect.sky import estimate_sky
 from pogson.steps.stack.layer import Rows
 
 STARS = 2000  # brightest of a frame that align it
-WINDOW = 2_000_000  # pixels in the middle rows of a large frame that are searched for stars first
+STRIPS = 3  # of a large frame, across its height, that are searched for stars first
+HIGHS = (128, 192, 256, 384, 512)  # rows of a strip: the first ones in which the first frame has enough stars
 ENOUGH = 120  # unspoiled stars in them
-STRIPS = 9  # parts of such a frame whose sky is looked at
+SPARE = 2.0  # times as many in the first frame: air may take some, and scales need them
+SEAM = 2.5  # FWHM at the end of a strip where stars are cut off
+WORTH = 0.6  # share of a frame in strips from which it is searched as a whole
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Survey:
         options: dict[str, Any],
     ) -> None:
         self.night, self.settings, self.scratch, self.blind = night, settings, scratch, blind
-        self.quick = False
+        self.high = 0  # rows of a strip; 0 where frames are searched as a whole
         self.buffers, self.kept = local(), count()
         size = sum(e.shape[0] * e.shape[1] for e in night.lights) * 10
         self.spill = size > 0.5e9 * memory
@@ -69,8 +72,10 @@ class Survey:
         rejects = options.get("method", "robust") in ("robust", "kappa_sigma", "median", "minmax")
         self.by_rows = blind or (rejects and len(night.lights) > 2)
 
-    def survey_all(self, workers: int, progress: Progress, failures: list[Failure]) -> list[Surveyed]:
-        """The stars of all frames that have some.
+    def survey_all(
+        self, workers: int, progress: Progress, failures: list[Failure], quick: bool
+    ) -> list[Surveyed]:
+        """The stars of all frames that have some; of large ones, if `quick`, those in strips.
 
         Raises
         ------
@@ -78,6 +83,7 @@ class Survey:
             If there is none.
         """
         lights = self.night.lights
+        self.high = self._enough_rows() if quick and not self.blind else 0
         found = map_frames(
             self.survey,
             lights,
@@ -95,12 +101,17 @@ class Survey:
         return frames
 
     def survey(self, exposure: Exposure) -> Surveyed:
-        """The stars of a frame; in its middle rows alone, where these hold enough of them."""
-        if self.blind or (self.quick and exposure.shape[0] * exposure.shape[1] > 1.3 * WINDOW):
+        """The stars of a frame; in strips alone, where these hold enough of them."""
+        if self.blind or self.high:
             calibrator = self._by_rows(exposure)
-            glanced = None if calibrator is None else self._glance(exposure, calibrator)
-            if glanced is not None:
-                return glanced
+            if calibrator is not None and calibrator.known_gain:
+                glanced = (
+                    self._sample(exposure, calibrator)
+                    if self.blind
+                    else self._glance(exposure, calibrator, self.high)
+                )
+                if glanced is not None:
+                    return glanced
         wrote = exposure.reduced and "VAR" in read_header(exposure.path).planes
         rows: Rows | None
         if wrote:
@@ -141,33 +152,56 @@ class Survey:
             options["cosmics"] = False
         return calibrate_frame(read_raw(exposure), self.night.masters, **options), rows
 
-    def _glance(self, exposure: Exposure, rows: RowCalibrator) -> Surveyed | None:
-        """The stars of the middle rows, and the sky of strips; None where the stars are few."""
-        if not rows.known_gain:
+    def _enough_rows(self) -> int:
+        """Rows of a strip that hold enough stars; 0 where it takes most of the frame."""
+        exposure = self.night.lights[0]
+        with suppress(PogsonError):  # said when it is its turn
+            rows = self._by_rows(exposure)
+            for high in HIGHS:
+                if rows is None or not rows.known_gain or STRIPS * high > WORTH * rows.shape[0]:
+                    break
+                if self._glance(exposure, rows, high, SPARE) is not None:
+                    return high
+        return 0
+
+    def _sample(self, exposure: Exposure, rows: RowCalibrator) -> Surveyed | None:
+        """A frame of which nothing need be known but its noise; None where it has none."""
+        middle = rows.shape[0] // 2
+        noise = float(np.sqrt(np.median(rows(middle, min(middle + 64, rows.shape[0]))[1][::4, ::4])))
+        if not noise > 0:
             return None
+        return Surveyed(exposure, Table(), nan, nan, None, rows, rows.shape, "electron", noise)
+
+    def _glance(
+        self, exposure: Exposure, rows: RowCalibrator, high: int, spare: float = 1.0
+    ) -> Surveyed | None:
+        """The stars and the sky of strips of a frame; None where the stars are few."""
         ny, nx = rows.shape
-        if self.blind:
-            noise = float(np.sqrt(np.median(rows(ny // 2, min(ny // 2 + 64, ny))[1])))
-            if not noise > 0:
-                return None
-            return Surveyed(exposure, Table(), nan, nan, None, rows, rows.shape, "electron", noise)
-        half = min(WINDOW // nx, ny) // 2
-        top = ny // 2 - half
-        middle = _frame_of([rows(top, top + 2 * half)], exposure)
-        if not np.isfinite(middle.data).any() or np.ptp(middle.data) == 0:
+        high = min(high, ny // STRIPS)
+        tops = [int((i + 0.5) * ny / STRIPS) - high // 2 for i in range(STRIPS)]
+        data, variance = (np.empty((STRIPS * high, nx), np.float32) for _ in range(2))
+        mask = np.empty(data.shape, np.uint16)
+        for i, top in enumerate(tops):
+            here = slice(i * high, (i + 1) * high)
+            data[here], variance[here], mask[here] = rows(top, top + high)
+        strips = Frame(data, variance, mask, exposure)
+        if not np.isfinite(strips.data[::8]).any() or np.ptp(strips.data[::8]) == 0:
             return None
         try:
-            stars, fwhm, beta, _ = self._search(middle)
+            stars, fwhm, beta, sky = self._search(strips)
         except FrameError:
             return None
-        if np.sum((np.asarray(stars["flags"]) & SPOILED) == 0) < ENOUGH:
+        strip, y = np.divmod(np.asarray(stars["y"]) + 0.5, high)
+        stars["y"] = y - 0.5 + np.take(tops, strip.astype(int), mode="clip")
+        stars = stars[np.minimum(y, high - y) > SEAM * fwhm]
+        if np.sum((np.asarray(stars["flags"]) & SPOILED) == 0) < spare * ENOUGH:
             return None
-        stars["y"] += top
-        centers = [int((i + 0.5) * ny / STRIPS) for i in range(STRIPS)]
-        # what is given by rows is overwritten by the next rows
-        parts = [[plane.copy() for plane in rows(y - 32, y + 32)] for y in centers]
-        strips = _frame_of(parts, exposure)
-        sky = replace(estimate_sky(strips, box=64), shape=rows.shape)
+        if len(sky.level_mesh) % STRIPS:
+            sky = estimate_sky(strips, box=64)
+        levels, noises = (
+            m.reshape(STRIPS, -1, m.shape[1]).mean(axis=1) for m in (sky.level_mesh, sky.noise_mesh)
+        )
+        sky = replace(sky, level_mesh=levels, noise_mesh=noises, shape=rows.shape)
         noise = float(np.sqrt(np.median(strips.variance[::4, ::4])))
         return Surveyed(exposure, stars, fwhm, beta, sky, rows, rows.shape, "electron", noise)
 
@@ -188,12 +222,6 @@ class Survey:
             return self.scratch.keep(f"{next(self.kept)}.raw", frame)
         data, variance, mask = frame.data, frame.variance, frame.mask
         return lambda y0, y1: (data[y0:y1], variance[y0:y1], mask[y0:y1])
-
-
-def _frame_of(parts: Sequence[Sequence[Any]], exposure: Exposure) -> Frame:
-    """Strips of data, variance and mask, one above the other, as a frame of their own."""
-    data, variance, mask = (np.concatenate([part[k] for part in parts]) for k in range(3))
-    return Frame(data, variance, mask, exposure)
 
 
 def empty_noise(frame: Surveyed) -> float:

@@ -117,19 +117,11 @@ def _ratios(photometry: Table, reference: Table) -> tuple[Values, Values]:
 
 
 def _extra_scatter(ratio: Values, err: Values) -> float:
-    """Scatter that makes the robust scatter of the ratios equal to their errors."""
+    """Scatter that makes the robust scatter of the ratios equal to their errors.
+
+    For half of the ratios |deviation| / hypot(err, scatter) is then below 1 / 1.4826.
+    """
     if len(ratio) < 5:
         return 0.0
-    center = weighted_median(ratio, 1.0 / err)
-    deviation = np.abs(ratio - center)
-
-    def excess(extra: float) -> float:
-        return float(1.4826 * np.median(deviation / np.hypot(err, extra)))
-
-    if excess(0.0) <= 1.0:
-        return 0.0
-    low, high = 0.0, float(3.0 * np.median(deviation) + np.median(err))
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if excess(middle) > 1.0 else (low, middle)
-    return high
+    deviation = ratio - weighted_median(ratio, 1.0 / err)
+    return sqrt(max(float(np.median((1.4826 * deviation) ** 2 - err**2)), 0.0))
