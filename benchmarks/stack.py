@@ -1,26 +1,67 @@
-"""Shift, scale and combine: against ccdproc, NumPy, and Siril and SWarp where they are installed, in one run.
+"""Shift, scale and combine: `python -m benchmarks.stack`.
 
-python benchmarks/stack.py [--frames 13] [--side 3056] [--rounds 2] [--slow]
+pogson against Siril, SWarp, ccdproc and NumPy, where they are installed, on the same frames in one run.
 """
+
+from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
-METHODS = ("mean", "median", "minmax", "kappa_sigma")
-NOTHING = np.full(3, np.nan)
+from benchmarks.page import describe_machine
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks-stack.md"
+SETS = ((13, 3056), (50, 2048))  # frames, pixels on a side
+METHODS = {"mean": "mean", "median": "median", "minmax": "without extremes", "kappa_sigma": "kappa-sigma"}
+WHOLE = (("median", "bilinear"), ("robust", "bilinear"), ("median", "lanczos3"))
+
+INTRO = """# Stacks
+
+Frames of 16 bits from the page cache, one file that comes out; `python -m benchmarks.stack --write` writes
+this page anew. All ways take turns; pogson and Siril {rounds} times, of which the least is shown, the others
+once. *CPU* is the processor's time of all threads, *wall* that of the clock, memory that of the process at
+its peak; *ratio* is a way's CPU over pogson's.
+
+pogson writes the variance, the mask and the counts beside the image, the others the image alone. Siril and
+SWarp are timed as commands, with their start (Siril's takes {siril:.2f} s of CPU); pogson, ccdproc and NumPy
+in a process that has loaded them, pogson when it has run there once (to load it takes {start:.2f} s of CPU).
+Siril interpolates with its own choice of kernel. kappa-sigma clips at 4 sigma: pogson by the known noise, the
+others by the scatter of a pixel's values, NumPy by the known noise once.
+
+*Machine*: {machine}.
+"""
+
+HEADER = "| what | way | CPU [s] | wall [s] | memory [GB] | ratio |\n|---|---|--:|--:|--:|--:|"
 
 
-def make_frames(folder, n, side, dither):
+@dataclass(frozen=True)
+class Time:
+    """Seconds of the processor and of the clock, and GB at the peak."""
+
+    cpu: float = np.inf
+    wall: float = np.inf
+    memory: float = np.inf
+
+    def least(self, other: Time) -> Time:
+        """The better of both, number by number."""
+        return Time(min(self.cpu, other.cpu), min(self.wall, other.wall), min(self.memory, other.memory))
+
+
+Way = Callable[[], Time | None]
+
+
+def make_frames(folder: Path, n: int, side: int, dither: bool) -> Path:
     """Star fields with cosmic rays, 16 bits, as a camera writes them."""
     folder.mkdir(parents=True)
     dice = np.random.default_rng(3)
@@ -46,44 +87,48 @@ def make_frames(folder, n, side, dither):
         fits.writeto(
             folder / f"l{k:03d}.fits", np.clip(np.rint(image), 0, 65535).astype(np.uint16), fits.Header(cards)
         )
+    return folder
 
 
-def in_process(code, *words):
-    """Seconds of processor and of the clock, and peak memory (GB), of a job in a process of its own.
+def in_process(code: str, *words: object) -> Time | None:
+    """What a job takes in a process of its own that has loaded and compiled all; None where that fails."""
+    source = f"import os, sys, time\n{code}\n"
+    source += "a, b = time.process_time(), time.perf_counter()\njob()\n"
+    source += "print('SECONDS', time.process_time() - a, time.perf_counter() - b)"
+    _, peak, text = measure([sys.executable, "-W", "ignore", "-c", source, *map(str, words)])
+    found = [line.split()[1:] for line in text.splitlines() if line.startswith("SECONDS")]
+    return Time(float(found[0][0]), float(found[0][1]), peak) if found else None
 
-    Start-up is not counted.
-    """
-    source = f"import sys, time, resource\n{code}\na, b = time.process_time(), time.perf_counter()\njob()\n"
-    source += "print('SECONDS', time.process_time() - a, time.perf_counter() - b,"
-    source += " resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", source, *map(str, words)], capture_output=True, text=True
+
+def as_command(*words: object, cwd: Path) -> Time | None:
+    """What another program takes from its start to its end; None where it fails."""
+    start = time.perf_counter()
+    cpu, peak, _ = measure([*map(str, words)], cwd)
+    return Time(cpu, time.perf_counter() - start, peak) if cpu >= 0 else None
+
+
+def measure(words: list[str], cwd: Path | None = None) -> tuple[float, float, str]:
+    """Seconds of the processor (negative where it failed), peak memory in GB, and what it printed."""
+    process = subprocess.Popen(
+        words, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True
     )
-    if done.returncode:
-        print(done.stderr.strip().splitlines()[-1])
-        return NOTHING
-    line = next(line for line in done.stdout.splitlines() if line.startswith("SECONDS"))
-    return np.array([float(word) for word in line.split()[1:]])
-
-
-def as_command(*words, cwd):
-    """The same of another program, start-up counted; NOTHING where it is not there or fails."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run([*map(str, words)], cwd=cwd, capture_output=True, text=True)
-    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        return NOTHING
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return np.array([cpu, seconds, np.nan])
+    assert process.stdout is not None
+    text = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    cpu = used.ru_utime + used.ru_stime if process.returncode == 0 else -1.0
+    return cpu, used.ru_maxrss / 1e6, text
 
 
 POGSON = """
 from pogson.pipeline.stack.make import stack
 folder, method, aligned, resample = sys.argv[1:5]
+out = folder + "_p.fits"
 def job():
     how = dict(aligned=True, scaled=False, sky="none") if aligned == "1" else {}
-    stack(folder, folder + ".fits", method=method, resample=resample, **how)
-job()  # loads the compiled kernels
+    stack(folder, out, method=method, resample=resample, **how)
+job()
+os.remove(out)
 """
 
 CCDPROC = """
@@ -119,10 +164,10 @@ def job():
 """
 
 
-def siril(folder, method, register):
+def siril(folder: Path, method: str, register: bool) -> Time | None:
     """Siril's own commands."""
     if shutil.which("siril-cli") is None:
-        return NOTHING
+        return None
     work = folder.parent / "siril"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -134,88 +179,117 @@ def siril(folder, method, register):
     lines += [f"stack {name} {how[method]} -nonorm -out=out", "close"]
     (work / "job.ssf").write_text("\n".join(lines) + "\n")
     found = as_command("siril-cli", "-s", work / "job.ssf", cwd=work)
-    return found if list(work.glob("out.fit*")) else NOTHING
+    return found if list(work.glob("out.fit*")) else None
 
 
-def swarp(folder):
+def swarp(folder: Path, method: str) -> Time | None:
     """SWarp combining frames as they lie (no coordinates)."""
-    if shutil.which("SWarp") is None:
-        return NOTHING
-    how = [
-        "-COMBINE_TYPE",
-        "CLIPPED",
-        "-RESAMPLE",
-        "N",
-        "-SUBTRACT_BACK",
-        "N",
-        "-VERBOSE_TYPE",
-        "QUIET",
-        "-WRITE_XML",
-        "N",
-    ]
-    return as_command("SWarp", *sorted(folder.glob("*.fits")), *how, cwd=folder.parent)
+    kind = {"mean": "AVERAGE", "median": "MEDIAN", "kappa_sigma": "CLIPPED"}.get(method)
+    if shutil.which("SWarp") is None or kind is None:
+        return None
+    how = {
+        "COMBINE_TYPE": kind,
+        "RESAMPLE": "N",
+        "SUBTRACT_BACK": "N",
+        "VERBOSE_TYPE": "QUIET",
+        "WRITE_XML": "N",
+    }
+    words = [word for name, value in how.items() for word in (f"-{name}", value)]
+    return as_command("SWarp", *sorted(folder.glob("*.fits")), *words, cwd=folder.parent)
 
 
-def read_once(folder):
+def read_once(folder: Path) -> float:
     """Seconds of processor to read the pixels from the page cache."""
+    memory = np.empty(1 << 20, np.uint8)
     start = time.process_time()
     for path in folder.glob("*.fits"):
-        np.fromfile(path, np.uint16)
+        with path.open("rb", buffering=0) as file:
+            while file.readinto(memory.data):
+                pass
     return time.process_time() - start
 
 
-def race(what, ways, rounds):
-    """All ways in turn, and again; print the least of processor and clock, and ratios of the processor."""
-    best = {name: np.full(3, np.inf) for name in ways}
-    for _ in range(rounds):
-        for name, run in ways.items():
-            best[name] = np.fmin(best[name], run())
-    ours = best.pop("pogson")
-    cells = [f"{what:20s} pogson {ours[0]:6.2f} ({ours[1]:5.2f} s, {ours[2]:4.2f} GB)"]
-    cells += [f"{k} {t[0]:6.2f} = {t[0] / ours[0]:4.1f} x ({t[1]:5.2f} s)" for k, t in best.items()]
-    print("   ".join(cells), flush=True)
+def race(what: str, ways: dict[str, Way], rounds: int) -> list[str]:
+    """All ways in turn, and again: lines of a table."""
+    best: dict[str, Time] = {}
+    for turn in range(rounds):
+        for name, run in list(ways.items()):
+            if turn and name not in ("pogson", "Siril"):
+                continue
+            found = run()
+            if found is None:
+                del ways[name]
+            else:
+                best[name] = best.get(name, Time()).least(found)
+    ours = best["pogson"]
+    return [
+        f"| {what if name == 'pogson' else ''} | {name} | {t.cpu:.2f} | {t.wall:.2f} | {t.memory:.2f} | "
+        + (f"{t.cpu / ours.cpu:.1f} |" if name != "pogson" else "|")
+        for name, t in best.items()
+    ]
 
 
-def main():
-    """Print the tables."""
-    words = argparse.ArgumentParser()
-    words.add_argument("--frames", type=int, default=13)
-    words.add_argument("--side", type=int, default=3056)
+def main() -> None:
+    """Print the tables, and write the page where asked."""
+    words = argparse.ArgumentParser(prog="python -m benchmarks.stack", description=__doc__)
+    words.add_argument("--frames", type=int, default=0, help="only so many frames; needs --side")
+    words.add_argument("--side", type=int, default=0, help="pixels on a side of them")
     words.add_argument("--rounds", type=int, default=2)
-    words.add_argument("--slow", action="store_true", help="also ccdproc and NumPy, which take minutes")
-    given = words.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        measure(given, Path(folder))
-
-
-def measure(given, folder):
-    """All ways, on frames that are aligned and on frames that are not."""
-    still, moved = folder / "still", folder / "moved"
-    make_frames(still, given.frames, given.side, False)
-    make_frames(moved, given.frames, given.side, True)
-    print(
-        f"{given.frames} frames of {given.side} x {given.side}, "
-        f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; seconds of processor (of the clock)"
+    words.add_argument(
+        "--slow", action="store_true", help="also SWarp, ccdproc and NumPy, which take minutes"
     )
-    print(f"reading the pixels once: {min(read_once(still) for _ in range(3)):.3f}")
-    print("\naligned frames, file to file")
-    for method in METHODS:
-        ways = {
-            "pogson": lambda m=method: in_process(POGSON, still, m, 1, "bilinear"),
-            "siril": lambda m=method: siril(still, m, False),
+    words.add_argument(
+        "--write", action="store_true", help="write docs/benchmarks-stack.md; --slow and all sets"
+    )
+    given = words.parse_args()
+    sets = ((given.frames, given.side),) if given.frames and not given.write else SETS
+    lines: list[str] = []
+    print(f"{describe_machine()}; load {os.getloadavg()[0]:.1f}")
+    for frames, side in sets:
+        with tempfile.TemporaryDirectory() as folder:
+            for line in tables(Path(folder), frames, side, given.rounds, given.slow or given.write):
+                lines.append(line)
+                print(line, flush=True)
+    if given.write:
+        facts = {"rounds": given.rounds, "machine": describe_machine(), **starts()}
+        PAGE.write_text(INTRO.format(**facts) + "\n".join(lines) + "\n")
+
+
+def starts() -> dict[str, float]:
+    """CPU seconds that programs take to start."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "nothing.ssf"
+        script.write_text("requires 1.0.0\nclose\n")
+        siril_cpu = measure(["siril-cli", "-s", str(script)])[0] if shutil.which("siril-cli") else np.nan
+    return {
+        "siril": siril_cpu,
+        "start": measure([sys.executable, "-c", "import pogson.pipeline.stack.make"])[0],
+    }
+
+
+def tables(folder: Path, frames: int, side: int, rounds: int, slow: bool) -> Iterator[str]:
+    """All ways, on frames that are aligned and on frames that are not."""
+    still = make_frames(folder / "still", frames, side, False)
+    moved = make_frames(folder / "moved", frames, side, True)
+    once = min(read_once(still) for _ in range(3))
+    yield f"\n## {frames} frames of {side} x {side}\n\nReading the pixels once takes {once:.3f} s of CPU.\n"
+    yield f"Aligned frames, file to file:\n\n{HEADER}"
+    for method, name in METHODS.items():
+        ways: dict[str, Way] = {
+            "pogson": lambda m=method: in_process(POGSON, still, m, 1, "bilinear"),  # type: ignore[misc]
+            "Siril": lambda m=method: siril(still, m, False),  # type: ignore[misc]
         }
-        if given.slow:
-            ways["ccdproc"] = lambda m=method: in_process(CCDPROC, still, m)
-            ways["numpy"] = lambda m=method: in_process(NUMPY, still, m)
-        if method == "kappa_sigma":
-            ways["swarp"] = lambda: swarp(still)
-        race(method, ways, given.rounds)
-    print("\ndetect, align, resample, combine, file to file")
-    for method, resample in (("median", "bilinear"), ("robust", "bilinear"), ("median", "lanczos3")):
-        ways = {"pogson": lambda m=method, r=resample: in_process(POGSON, moved, m, 0, r)}
+        if slow:
+            ways["SWarp"] = lambda m=method: swarp(still, m)  # type: ignore[misc]
+            ways["ccdproc"] = lambda m=method: in_process(CCDPROC, still, m)  # type: ignore[misc]
+            ways["NumPy"] = lambda m=method: in_process(NUMPY, still, m)  # type: ignore[misc]
+        yield from race(name, ways, rounds)
+    yield f"\nFind stars, align, move, combine, file to file:\n\n{HEADER}"
+    for method, resample in WHOLE:
+        ways = {"pogson": lambda m=method, r=resample: in_process(POGSON, moved, m, 0, r)}  # type: ignore[misc]
         if method == "median":
-            ways["siril"] = lambda: siril(moved, "median", True)
-        race(f"{method} {resample}", ways, given.rounds)
+            ways["Siril"] = lambda: siril(moved, "median", True)
+        yield from race(f"{method}, {resample}", ways, rounds)
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def stack_lights(
 def _line_up(
     survey: Survey, how: How, failures: list[Failure], progress: Progress
 ) -> tuple[list[Aligned], int]:
-    """Search, align and scale: large frames by their middle rows, and as a whole where that loses one."""
+    """Search, align and scale: large frames by strips, and as a whole where that loses one."""
     for quick in (how.sky != "map", False):
         lost: list[Failure] = []
         found = survey.survey_all(how.workers, progress, lost, quick)

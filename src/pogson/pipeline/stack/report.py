@@ -10,9 +10,9 @@ import numpy as np
 from pogson.core.frame import Frame
 from pogson.io.files import make_folder, write_atomic
 from pogson.pipeline.stack.products import StackResult
-from pogson.plots.stack import blink_gif, figure_stack
-from pogson.plots.style import to_png
 from pogson.steps.detect.sky import estimate_sky
+
+EVERY = 4  # row of a stack that its medians are taken from
 
 
 def describe_stack(result: StackResult, out: str) -> list[str]:
@@ -26,14 +26,14 @@ def describe_stack(result: StackResult, out: str) -> list[str]:
     ]
     lines += [f"left out: {f.reason}" for f in result.failures]
     single, deep = float(np.median(inputs["noise"] / inputs["scale"])), blank_noise(result.frame)
-    full = np.median(stack.coverage)
-    expected = float(np.sqrt(np.nanpercentile(stack.variance, 10)))
+    full = np.median(stack.coverage[::EVERY])
+    expected = float(np.sqrt(np.nanpercentile(stack.variance[::EVERY], 10)))
     lines.append(
         f"{out}: {len(inputs)} frames ({full:.0f} at the median pixel), {effective.total:.0f} s, worth "
         f"{effective.time:.0f} s of {Path(inputs.meta['reference']).name}"
     )
     lines.append(
-        f"median pixel {np.nanmedian(stack.data):.2f}, noise {deep:.2f} (expected {expected:.2f}; "
+        f"median pixel {np.nanmedian(stack.data[::EVERY]):.2f}, noise {deep:.2f} (expected {expected:.2f}; "
         f"one frame {single:.2f}); "
         f"wide sums {stack.correlation:.3f} times noisier than single pixels tell"
     )
@@ -55,6 +55,10 @@ def blank_noise(frame: Frame) -> float:
 
 def draw_stack(result: StackResult, folder: str | Path) -> list[str]:
     """Write stack.png (the reference frame beside the stack) and blink.gif (the frames that were kept)."""
+    # the library that draws takes longer to load than many a stack
+    from pogson.plots.stack import blink_gif, figure_stack
+    from pogson.plots.style import to_png
+
     target = make_folder(folder)
     single = next(iter(result.looks.values()))
     write_atomic(target / "stack.png", to_png(figure_stack(single, result.frame.data)))

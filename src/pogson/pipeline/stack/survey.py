@@ -154,7 +154,7 @@ class Survey:
 
     def _enough_rows(self) -> int:
         """Rows of a strip that hold enough stars; 0 where it takes most of the frame."""
-        exposure = self.night.lights[0]
+        exposure = min(self.night.lights, key=lambda e: e.path)  # the same one in whatever order they come
         with suppress(PogsonError):  # said when it is its turn
             rows = self._by_rows(exposure)
             for high in HIGHS:
