@@ -10,7 +10,7 @@ from pogson.core.frame import Exposure, Frame
 from pogson.core.transform import Transform
 from pogson.steps.measure.aperture import measure_aperture
 from pogson.steps.stack.coadd import coadd
-from pogson.steps.stack.compare import Comparison
+from pogson.steps.stack.compare import Comparison, _apart
 from pogson.steps.stack.layer import Layer
 from pogson.steps.stack.scale import fit_scale
 
@@ -166,3 +166,14 @@ def test_means_keep_the_light_of_stars_whose_seeing_changes_and_medians_do_not(
         every = np.mean([frame.data[inside].sum(dtype=float) for frame in frames])
         lost.append((stack.data[inside].sum(dtype=float) - every) / f)
     assert low < np.average(lost, weights=flux) < high
+
+
+def test_apertures_of_the_stars_that_are_compared_share_no_pixel():
+    dice = np.random.default_rng(4)
+    places = dice.uniform(0, 300, (200, 2))
+    order = np.argsort(dice.uniform(size=200))
+    chosen = _apart(places, order, 20.0, 50)
+    gaps = np.hypot(*(places[chosen][:, None] - places[chosen]).T)[~np.eye(len(chosen), dtype=bool)]
+    assert chosen[0] == order[0] and 30 < len(chosen) <= 50 and gaps.min() >= 20.0
+    assert list(_apart(places, order, 0.0, 5)) == list(order[:5])
+    assert len(_apart(places, order[:0], 20.0, 5)) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import nan
+from math import hypot, nan
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,7 @@ def _check(stack: Stack, frames: Sequence[Aligned], layers: Sequence[Layer], bes
     widening = max(1.0, float(np.average(widths, weights=stack.weights)) / reference.fwhm)
     planes = stack.data, stack.variance, stack.mask
     try:
-        return (
+        found = (
             Comparisons(reference)
             .wide(widening)
             .scale(
@@ -127,6 +127,9 @@ def _check(stack: Stack, frames: Sequence[Aligned], layers: Sequence[Layer], bes
         )
     except FrameError:
         return UNKNOWN
+    # not all frames were scaled by the same stars
+    scales = [w * one.scale.err / one.scale.value for w, one in zip(stack.weights, frames, strict=True)]
+    return replace(found, err=hypot(found.err, *scales))
 
 
 def on_grid(place: Any, pixel: float) -> Any:

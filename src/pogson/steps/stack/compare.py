@@ -73,7 +73,8 @@ class Comparison:
         flux = np.asarray(stars["flux"], float)
         places = np.column_stack([np.asarray(stars[name], float) for name in ("x", "y")])
         good = np.flatnonzero((np.asarray(stars["flags"]) & SPOILED) == 0)
-        good = good[np.argsort(-flux[good], kind="stable")][: max(min(MOST, PIXELS // self.side**2), 5)]
+        good = good[np.argsort(-flux[good], kind="stable")]
+        good = _apart(places, good, 2.0 * NEAR * fwhm, max(min(MOST, PIXELS // self.side**2), 5))
         if not len(good):
             raise FrameError("no star of the reference frame is unspoiled")
         self.corner = np.round(places[good]).astype(int) - half
@@ -232,6 +233,17 @@ class Comparison:
         return Stamps(
             flat[:, self.disc], ring, factor * spreads[:, self.disc], factor * spreads[:, self.ring]
         )
+
+
+def _apart(places: Values, order: NDArray[np.int64], distance: float, most: int) -> NDArray[np.int64]:
+    """The first ones whose apertures have no pixel in common: what they share would count twice."""
+    chosen: list[int] = []
+    for k in order:
+        if len(chosen) == most:
+            break
+        if not chosen or np.hypot(*(places[chosen] - places[k]).T).min() >= distance:
+            chosen.append(int(k))
+    return np.array(chosen, np.int64)
 
 
 def _levels(ring: Pixels, variance: Pixels) -> tuple[Pixels, Pixels]:
