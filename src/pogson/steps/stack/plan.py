@@ -106,11 +106,13 @@ class Plan:
         """Rows whose values are together in memory, and the multiple of it that is worth one task."""
         ny, nx = self.shape
         row = len(self.layers) * nx * (12.0 if self.kind == DRIZZLE else 8.0)
-        rows = int(min(max(_CACHE / row, 8.0), max(memory / row / 6.0, 1.0), ny))
+        least = 12.0 if self.rim else 4.0  # rims are worked on again
+        rows = int(min(max(_CACHE / row, least), max(memory / row / 6.0, 1.0), ny))
         many = min(max(_READ // rows, 1), -(-ny // rows))
-        # of frames that are turned a lot, a band needs many rows
-        if self.stored is not None and self.stored.size(many * rows, nx) > memory / 4.0:
-            self.stored = None
+        while self.stored is not None and self.stored.size(many * rows, nx) > memory / 4.0:
+            if many == 1:
+                self.stored = None  # frames that are turned a lot: a few rows are made of very many
+            many = max(many // 2, 1)
         return rows, many * rows
 
     def combine(self, out: Stack, rows: int, first: int, stop: int) -> None:
