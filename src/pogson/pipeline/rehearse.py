@@ -121,13 +121,11 @@ def stack() -> None:
     raws = [_raw(dice, "light", 900, 60.0) for _ in range(3)]
     known = [replace(r, exposure=replace(r.exposure, gain=1.5, read_noise=5.0)) for r in raws]
     masters = Masters()
+    maps = [Transform(np.array([[1.0, 0.0, 0.3 * i], [0.0, 1.0, 0.2 * i]])) for i in range(3)]
     for resample in ("lanczos3", "drizzle"):
-        layers = [
-            Layer(rows, (96, 96), Transform(np.array([[1.0, 0.0, 0.3 * i], [0.0, 1.0, 0.2 * i]])))
-            for i, rows in enumerate(_rows_of(raw, masters) for raw in known)
-        ]
+        layers = [Layer(_rows_of(r, masters), (96, 96), m) for r, m in zip(known, maps, strict=True)]
         coadd(layers, (96, 96), resample=resample)
-    stack_frames([calibrate_frame(r, Masters()) for r in known], [Transform.identity()] * 3)
+    stack_frames([calibrate_frame(r, masters) for r in known], maps)
     write_images(BytesIO(), {}, [("", np.zeros((8, 8), np.float32))])
 
 
