@@ -23,15 +23,13 @@ from pogson.steps.timeseries.detrend import Detrended, detrend
 from pogson.steps.timeseries.ensemble import Ensemble, compare_ensemble
 from pogson.steps.timeseries.radius import choose_aperture
 from pogson.steps.timeseries.shade import find_shaded
-from pogson.steps.timeseries.variability import measure_variability
+from pogson.steps.timeseries.variability import VARIES, measure_variability
 
 if TYPE_CHECKING:  # slow to import
     from pogson.steps.timeseries.period import Period
 
 #: a band with so many frames is a series without being asked
 MANY = 20
-#: a star this far off the others of its brightness is no comparison star, in sigma
-VARIES = 5.0
 #: comparison stars below which a user should know
 FEWEST = 3
 #: how far from the place that was said the target may be

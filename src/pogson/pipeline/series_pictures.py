@@ -8,13 +8,15 @@ import numpy as np
 from astropy.table import Row, Table
 
 from pogson.core.columns import LIGHTCURVE
+from pogson.core.flags import flag_names
 from pogson.pipeline.report.format import with_error
 from pogson.pipeline.report.page import Picture
-from pogson.pipeline.series import VARIES, Series
+from pogson.pipeline.series import Series
 from pogson.pipeline.target import Study
 from pogson.plots.lightcurve import plot_event, plot_folded, plot_light_curve
 from pogson.plots.style import new_figure, to_png
 from pogson.plots.variability import plot_noise
+from pogson.steps.timeseries.variability import VARIES
 
 SECTION = "Light curves"
 
@@ -38,6 +40,7 @@ def draw_series(
         for row in ranked[:FIRST]:
             star = int(row["star"])
             caption = f"It stands {row['excess']:.0f} sigma off the stars of its brightness."
+            caption += f" In doubt: {flag_names(row['flags'])}." if row["flags"] else ""
             yield f"lightcurve_{star}{tag}.png", _light_curve(one, row, f"Rank {row['rank']}", caption)
             if np.isfinite(row["period"]):
                 yield f"folded_{star}{tag}.png", _folded(one, row)

@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Row, Table
 
-from pogson.core.flags import SPOILED
+from pogson.core.flags import SPOILED, flag_names
 from pogson.pipeline.calibrated import Calibrated
 from pogson.pipeline.coordinates import Located
 from pogson.pipeline.products import typical
 from pogson.pipeline.report.format import with_error
 from pogson.pipeline.report.glance import count_reasons
-from pogson.pipeline.series import VARIES, Series
+from pogson.pipeline.series import Series
 from pogson.pipeline.target import Study
 from pogson.pipeline.workers import Failure
+from pogson.steps.timeseries.variability import VARIES
 
 #: more lines of one kind than this are counted together
 FEW = 6
@@ -100,7 +101,7 @@ def _star_words(row: Row, *, periodic: bool = True) -> str:
     words = f"star {row['star']}: rms {row['rms']:.4f} mag, expected {row['expected_rms']:.4f}"
     if periodic and np.isfinite(row["period"]):
         words += f", period {row['period']:.5g} d (false-alarm probability {row['fap']:.1g})"
-    return words
+    return f"{words}; in doubt: {flag_names(row['flags'])}" if row["flags"] else words
 
 
 def _band_lines(frames: Table, done: Calibrated, pixel_scale: float) -> list[str]:

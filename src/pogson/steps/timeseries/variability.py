@@ -40,6 +40,9 @@ BLOCK = 128
 #: points that tell of a variation, however many were lost to a bad column
 ENOUGH = 30
 
+#: a star this far off the others of its brightness varies, in sigma
+VARIES = 5.0
+
 #: what puts a star's variation in doubt
 DOUBTFUL = int(Star.NEIGHBOR | Star.BLENDED | Star.EDGE | Star.SATURATED)
 
@@ -49,9 +52,10 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
 
     A star's rank comes from `excess`: how far the logarithm of rms / expected rms is above that of the
     stars of its brightness, in units of their spread, red noise of the night included. It is taken from the
-    fluxes: magnitudes of faint stars are not normally distributed. Stars with light of neighbours, at
-    the edge, or saturated in over 5 % of their points follow after all others; those of quality -1 with
-    fewer than 30 usable points have no rank (0). Points whose error is over 3 times the star's median
+    fluxes: magnitudes of faint stars are not normally distributed. First come the stars that
+    vary by more than 5 of these, and among them, last, those in doubt: with light of neighbours, at the edge,
+    or saturated in over 5 % of their points; then the others, in doubt last. Those of quality -1 with fewer
+    than 30 usable points have no rank (0). Points whose error is over 3 times the star's median
     one, in frames through thick cloud, count in the global noise only; so do those at the detector's edge,
     where the annulus is not whole and rows are often dark, unless over half of a star's points are there.
 
@@ -200,7 +204,8 @@ def stand_off(mag: Values, rms: Values, expected: Values, n: NDArray[np.int64], 
 
 def _rank(excess: Values, doubt: NDArray[np.int64], known: Mask) -> NDArray[np.int64]:
     ranked = np.flatnonzero(known & np.isfinite(excess))
-    order = ranked[np.lexsort((ranked, -excess[ranked], doubt[ranked] != 0))]
+    steady = excess[ranked] <= VARIES
+    order = ranked[np.lexsort((ranked, -excess[ranked], doubt[ranked] != 0, steady))]
     rank = np.zeros(len(excess), np.int64)
     rank[order] = np.arange(1, len(order) + 1)
     return rank
