@@ -122,6 +122,15 @@ def test_noise_is_drawn_with_what_is_expected_and_the_variable_has_its_number():
     assert ax.get_yscale() == "log"
 
 
+def test_a_variable_that_lost_many_points_is_drawn_and_named_where_it_has_a_rank():
+    (ax,) = axes()
+    table = variability()
+    first = table["rank"] == 1
+    table["quality"][first] = -1
+    plot_noise(table, ax)
+    assert [text.get_text() for text in ax.texts] == [str(table["star"][first][0])]
+
+
 def frames(n=30):
     table = Table(
         {"bjd_tdb": 2458107.6 + np.arange(n) / 300, "sky": np.full(n, 500.0), "fwhm": np.full(n, 3.0)}

@@ -46,7 +46,9 @@ def plot_noise(variability: Table, ax: Axes, *, first: int = 10, zero_point: flo
     ax.set_ylabel("standard deviation [mag]")
     mag, rms, expected = (numbers(variability, name) for name in ("mag", "rms", "expected_rms"))
     mag = mag + zero_point
-    seen = np.isfinite(mag) & (rms > 0.0) & (numbers(variability, "quality") >= 0)
+    rank, excess = numbers(variability, "rank"), numbers(variability, "excess")
+    # a star that lost a fifth of its points is shown where the others rank it
+    seen = np.isfinite(mag) & (rms > 0.0) & ((numbers(variability, "quality") >= 0) | (rank > 0))
     if not seen.any():
         return say_empty(ax, "no light curves")
     ax.scatter(
@@ -63,7 +65,6 @@ def plot_noise(variability: Table, ax: Axes, *, first: int = 10, zero_point: flo
             ax.scatter(
                 mag[mine], rms[mine], s=size, facecolors="none", edgecolors=ink, linewidths=1.2, label=role
             )
-    rank, excess = numbers(variability, "rank"), numbers(variability, "excess")
     named = seen & (rank > 0) & (rank <= first) & (excess > 5.0)
     if named.any():
         ax.scatter(mag[named], rms[named], s=22, color=INK, marker="D", linewidths=0, label="varies most")
