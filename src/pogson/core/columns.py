@@ -219,6 +219,12 @@ PHOTOMETRY = Columns(
         Column("sky", "electron", float, "sky level from the annulus, per pixel"),
         Column("n_sky", "", int, "sky pixels used"),
         Column("coverage", "", float, "usable fraction of the aperture's area"),
+        Column(
+            "contamination",
+            "",
+            float,
+            "light of neighbours in the aperture over the star's own; not taken off",
+        ),
         Column("peak", "electron", float, "highest pixel in the aperture, above the sky"),
         Column("mag", "mag", float, "magnitude: calibrated where a zero point exists, else instrumental"),
         Column("mag_err", "mag", float, "1.0857 flux_err / flux; NaN where flux is not positive"),
@@ -293,6 +299,9 @@ VARIABILITY = Columns(
         Column("stetson_j", "", float, "Stetson's J of consecutive points: 0 is white noise"),
         Column("chi2", "", float, "reduced chi-square of a constant"),
         Column("n", "", int, "usable points"),
-        Column("flags", "", int, "bits of core.flags.Star set in over 5 % of the points"),
+        Column(
+            "contamination", "mag", float, "neighbours' light in the aperture: what they can do to the star"
+        ),
+        Column("flags", "", int, "bits of core.flags.Star that put a variation in doubt"),
     ),
 )

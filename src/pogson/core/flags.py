@@ -37,6 +37,7 @@ class Star(IntFlag):
     NO_COLOR = 4096  # no colour of its own: the colour term could not be applied
     EMPIRICAL = 8192  # gain unknown: the error is measured from the sky, not derived
     SHADED = 16384  # all stars around it faded with it: a branch, the dome, the edge of a cloud
+    SEEING = 32768  # brighter or fainter with the width of the stars: an unseen neighbour, full pixels
 
 
 #: Pixels that no sum may use as they stand.

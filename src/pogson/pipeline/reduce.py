@@ -19,6 +19,7 @@ from pogson.pipeline.night import Night
 from pogson.pipeline.settings import Settings
 from pogson.pipeline.workers import Failure, Outcome, Progress, count_workers, map_frames
 from pogson.steps.match.field import MatchFailure, align_frames, choose_reference, make_field
+from pogson.steps.measure.crowd import separate_fluxes
 
 #: bytes per pixel of a frame in memory: data, variance, mask
 FRAME_BYTES = 10
@@ -126,6 +127,7 @@ def reduce_lights(
     made = make_field([d.stars for d in detected], transforms, best, **options)
     field = locate(made, detected[best].exposure, transforms[0])
     field.meta["psf"] = detected[best].psf
+    field["flux"] = separate_fluxes(detected[best].frame or shop.calibrate(detected[best].exposure), field)
     posters = _choose_posters(detected, transforms)
     key = key_of_field(field)
     return_memory()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Row, Table
 
-from pogson.core.flags import SPOILED, flag_names
+from pogson.core.flags import SPOILED, Star, flag_names
 from pogson.pipeline.calibrated import Calibrated
 from pogson.pipeline.coordinates import Located
 from pogson.pipeline.products import typical
@@ -91,9 +91,24 @@ def _series_lines(series: Series, study: Study | None) -> list[str]:
         lines += [f"          {line}" for line in (study.lines if study and role == "target" else ())]
     if ensemble.color_extinction.n:
         lines.append(f"        {ensemble.color_extinction.words}")
-    ranked = table[np.asarray(table["rank"]) > 0]
-    ranked.sort("rank")
-    return lines + [f"        varies most {_star_words(row)}" for row in ranked[:3] if row["excess"] > VARIES]
+    return lines + variable_lines(table)
+
+
+def variable_lines(table: Table) -> list[str]:
+    """The stars that vary most beyond doubt, and how many others stand out, and why they are in doubt."""
+    found = table[(np.asarray(table["rank"]) > 0) & (np.asarray(table["excess"], float) > VARIES)]
+    found.sort("rank")
+    flags = np.asarray(found["flags"], np.int64)
+    lines = [f"        varies most {_star_words(row)}" for row in found[flags == 0][:3]]
+    if not flags.any():
+        return lines
+    why = {flag_names(int(bit)): int(((flags & int(bit)) != 0).sum()) for bit in Star}
+    words = ", ".join(f"{name} {n}" for name, n in why.items() if n)
+    n = int((flags != 0).sum())
+    return [
+        *lines,
+        f"        in doubt {n} {'star that stands' if n == 1 else 'stars that stand'} out: {words}",
+    ]
 
 
 def _star_words(row: Row, *, periodic: bool = True) -> str:

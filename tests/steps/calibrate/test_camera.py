@@ -137,6 +137,42 @@ def test_saturation_shows_as_a_pile_up():
     assert estimate_saturation([stored(faint, Exposure())])[0] == 65535.0
 
 
+def bright_stars(rng, fwhm, *, full=np.inf, tops=(1.0,) * 6, flat_top=False):
+    """Frames of stars brighter and fainter than full pixels, noise after these."""
+    y, x = np.mgrid[:25, :25] - 12.0
+    radius = np.hypot(x, y)
+    shape = np.exp(-4.0 * np.log(2.0) * (radius / fwhm) ** 2)
+    if flat_top:
+        shape = 1.0 / (1.0 + np.exp((radius - fwhm) / 0.5))
+    heights = (
+        10 ** np.linspace(2.5, 5.0, 40) if not flat_top else np.append(np.geomspace(300, 2e4, 39), 52000)
+    )
+    for k, top in enumerate(tops):
+        image = np.concatenate([np.minimum(top * h * shape, full) for h in heights], axis=1)
+        noisy = image + 1000.0 + rng.normal(0.0, 10.0 + 0.001 * image)
+        yield stored(np.clip(noisy, 0, 65535).astype(int), Exposure(path=f"{k}.fits"))
+
+
+def test_pixels_that_are_full_before_the_converter_is_pile_up_less_sharply():
+    rng = np.random.default_rng(3)
+    value, source = estimate_saturation(list(bright_stars(rng, 4.0, full=56000.0)))
+    assert 56600 < value < 57000
+    assert "pixels pile up between" in source
+
+
+@pytest.mark.parametrize("full", [np.inf, 70000.0])
+def test_bright_stars_that_are_not_full_make_no_pile_up(full):
+    rng = np.random.default_rng(4)
+    raws = list(bright_stars(rng, 4.0, full=full, tops=(0.5, 0.47, 0.52, 0.49)))
+    assert estimate_saturation(raws)[0] == 65535.0
+
+
+def test_the_flat_top_of_a_star_out_of_focus_is_not_taken_for_full_pixels():
+    rng = np.random.default_rng(5)
+    raws = list(bright_stars(rng, 8.0, tops=(0.93, 1.0, 0.95, 0.97, 0.91), flat_top=True))
+    assert estimate_saturation(raws)[0] == 65535.0
+
+
 def test_the_pile_up_is_sought_in_one_image_at_a_time():
     adu = np.clip(np.random.default_rng(1).normal(3000, 800, (400, 400)), 100, 4095).round()
     raws = [stored(adu, Exposure()) for _ in range(12)]

@@ -101,6 +101,31 @@ def test_in_a_long_series_two_accidents_at_one_place_make_no_star():
     assert (len(field), field.meta["dropped"]) == (N, 1)
 
 
+def with_flag(table, flag, rows):
+    table["flags"][rows] = int(flag)
+    return table
+
+
+@pytest.mark.parametrize("flag", [Star.BAD_PIXEL, Star.EDGE, Star.COSMIC])
+def test_what_a_bad_pixel_or_the_edge_makes_of_the_wings_of_a_star_is_no_star(flag):
+    tables = night(1) * 40
+    x, y, flux = truth()
+    for k in (5, 12, 30):
+        broken = stars(
+            np.random.default_rng(k), np.append(x, 500.5), np.append(y, 700.1), np.append(flux, 5e4)
+        )
+        tables[k] = with_flag(broken, flag, [N])
+    field = make_field(tables, [Transform.identity()] * 40, 0)
+    assert (len(field), field.meta["dropped"]) == (N, 1)
+
+
+def test_a_star_that_is_always_on_a_bad_pixel_is_a_star():
+    tables = [with_flag(table, Star.BAD_PIXEL, [7]) for table in night(6)]
+    field, _ = match_frames(tables, reference=0)
+    assert len(field) == N
+    assert (np.asarray(field["flags"]) == int(Star.BAD_PIXEL)).sum() == 1
+
+
 def test_with_two_frames_every_star_is_kept():
     tables = night(2)
     tables[1] = tables[1][: N - 10]

@@ -18,23 +18,43 @@ BY_TYPE = "largest number that the file can hold"
 def estimate_saturation(raws: Iterable[RawFrame]) -> tuple[float, str]:
     """ADU at which the camera saturates: where numbers pile up, else the largest the file can hold.
 
-    A camera with fewer bits than its file piles its bright pixels up at 4095, 16383 or their like.
+    A camera with fewer bits than its file piles its bright pixels up at 4095, 16383 or their like. One whose
+    pixels are full before its converter is piles them up less sharply: within 2 %, at the same level in
+    several frames. The flat top of a star out of focus changes from frame to frame.
     """
     raws = list(raws)
     # one image after the other, and once more those that reach the top: they are large
     tops = [_top(raw) for raw in raws]
     top = max((t for t in tops if not isnan(t)), default=nan)
     if not isnan(top):
-        high = [raw for raw, t in zip(raws, tops, strict=True) if t == top or t > 0.97 * top]
-        at, below = np.sum([_count(raw, top) for raw in high], axis=0)
+        high = [
+            _above(raw, 0.94 * top) for raw, t in zip(raws, tops, strict=True) if t == top or t > 0.97 * top
+        ]
+        at = sum(np.count_nonzero(b == top) for b in high)
+        below = sum(np.count_nonzero(b >= 0.98 * top) for b in high) - at
         if at >= 5 and at > 3 * below:
             return top, f"{at} pixels pile up at {top:g} ADU"
+        full, n = _full_well(high, top)
+        if n:
+            return full, f"{n} pixels pile up between {full:g} and {top:g} ADU"
     for raw in raws:
         if raw.swapped or raw.pixels.dtype.kind in "ui":
             kind = np.iinfo(np.int16) if raw.swapped else np.iinfo(raw.pixels.dtype)
             if kind.bits <= 16:
                 return raw.zero + raw.scale * kind.max, BY_TYPE
     return nan, "unknown"
+
+
+def _full_well(high: Sequence[Image], top: float) -> tuple[float, int]:
+    """ADU from which pixels are full, and how many are; 0 of them where they do not pile up."""
+    same = [b for b in high if np.sum(b >= 0.98 * top) >= 5 and b.max() > 0.995 * top]
+    bright = np.concatenate([*same, np.empty(0, np.float32)])
+    pile = bright[bright >= 0.98 * top]
+    if len(same) < 2 or pile.size <= 3 * (bright.size - pile.size):
+        return nan, 0
+    level = float(np.median(pile))
+    spread = 1.4826 * float(np.median(np.abs(pile - level)))
+    return float(np.floor(max(level - 5.0 * spread, 0.98 * top))), int(pile.size)
 
 
 def _top(raw: RawFrame) -> float:
@@ -44,10 +64,10 @@ def _top(raw: RawFrame) -> float:
     return float(np.nanmax(image)) if known else nan
 
 
-def _count(raw: RawFrame, top: float) -> tuple[int, int]:
-    """Pixels at the top, and those within 2 % below it."""
+def _above(raw: RawFrame, level: float) -> Image:
+    """The numbers of an image that reach a level, ADU."""
     image = stored_adu(raw, useful_section(raw))
-    return int(np.count_nonzero(image == top)), int(np.count_nonzero((image >= 0.98 * top) & (image < top)))
+    return np.asarray(image[image >= level], np.float32)
 
 
 def estimate_losses(flats: Sequence[RawFrame], bias: Image, *losses: float) -> list[float]:

@@ -19,6 +19,9 @@ from pogson.steps.match.fit import Points, pair
 
 Values = NDArray[np.float64]
 
+#: what makes peaks where no star is: wings broken by a bad pixel, cut by the edge, hit by a cosmic ray
+BROKEN = int(Star.BAD_PIXEL | Star.EDGE | Star.COSMIC)
+
 
 @dataclass(frozen=True)
 class MatchFailure:
@@ -161,12 +164,13 @@ class _Sums:
     flux: Values = field(default_factory=lambda: np.empty(0))
     snr: Values = field(default_factory=lambda: np.empty(0))
     n: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    whole: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     bits: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 16), np.int64))
 
     def add(self, rows: NDArray[np.int64], count: int, **more: Values) -> None:
         """Add `more` at `rows`, after growing to `count` stars."""
         grow = count - len(self.w)
-        for name in ("w", "wx", "wy", "weight", "flux", "n"):
+        for name in ("w", "wx", "wy", "weight", "flux", "n", "whole"):
             old = getattr(self, name)
             grown = np.concatenate([old, np.zeros(grow, old.dtype)])
             grown[rows] += more[name].astype(old.dtype)
@@ -190,6 +194,8 @@ def make_field(
 
     Positions are means weighted by the inverse variance, in the reference frame. A flag is kept
     where at least half of the star's detections carry it. Fluxes are on the reference frame's scale.
+    Detections at the edge, at a bad pixel or at a cosmic ray do not count towards the frames that a
+    star needs, unless it is there in half of all frames.
 
     Parameters
     ----------
@@ -218,7 +224,8 @@ def make_field(
     for k in order:
         _add_frame(sums, tables[k], transforms[k], reach)
     need = max(min_frames, round(min_fraction * len(order))) if len(order) >= 3 else 1
-    kept = np.flatnonzero(sums.n >= need)
+    often = sums.n >= (0.5 * len(order) if len(order) >= 3 else need)
+    kept = np.flatnonzero(often | (sums.whole >= need))
     flux = sums.flux / np.maximum(sums.weight, 1e-300)
     kept = kept[np.argsort(-flux[kept], kind="stable")]
     flags = ((2 * sums.bits >= sums.n[:, None]) << np.arange(16)).sum(1)
@@ -275,6 +282,7 @@ def _add_frame(sums: _Sums, stars: Table, transform: Transform | MatchFailure | 
         weight=one,
         flux=flux,
         n=one,
+        whole=(np.asarray(stars["flags"], np.int64) & BROKEN) == 0,
         snr=snr,
         flags=np.asarray(stars["flags"], float),
     )

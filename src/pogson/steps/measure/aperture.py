@@ -76,7 +76,7 @@ def measure_aperture(
     radius_pixels, annulus_inner_pixels, annulus_outer_pixels : float
         The same in pixels; 0 takes the radius in units of the FWHM.
     radii : tuple of float
-        More radii in pixels; each adds columns flux_r1, flux_r1_err and so on.
+        More radii in pixels; each adds columns flux_r1, flux_r1_err, contamination_r1 and so on.
     sky_method : str
         How the sky level comes from the annulus: median, mean or mode.
     min_sky_pixels : int
@@ -146,11 +146,12 @@ def measure_aperture(
     scatter = (0.0 if isnan(flicker) else flicker) * np.abs(fluxes)
     phase = np.array([phase_scatter(r, stars.fwhm, stars.beta) for r in all_radii]) * np.abs(fluxes)
 
-    flags = _flag_pixels(bits, coverage[:, 0], sums[:, 0], stars, aperture, frame.shape)
+    flags = flag_pixels(bits, coverage[:, 0], sums[:, 0], stars, aperture, frame.shape)
     flags |= np.where(sky.few, int(Star.FEW_SKY), 0)
     if not np.any(stars.flux > 0.0):
         stars = replace(stars, flux=fluxes[:, 0])
-    flags |= _flag_neighbors(stars, aperture)
+    shares, bits_of_neighbors = zip(*(_find_neighbors(stars, r) for r in all_radii), strict=True)
+    flags |= bits_of_neighbors[0]
     if frame.unit == "adu":
         flags |= int(Star.EMPIRICAL)
         parts = {name: np.zeros(len(peak)) for name in ("source", "dark", "read", "flat", "quantisation")}
@@ -168,6 +169,7 @@ def measure_aperture(
     total = np.sqrt(np.maximum(variances, 0.0) + annulus**2 + scatter**2 + phase**2)
     extra: dict[str, Any] = {f"flux_r{k}": fluxes[:, k] for k in range(1, len(all_radii))}
     extra |= {f"flux_r{k}_err": total[:, k] for k in range(1, len(all_radii))}
+    extra |= {f"contamination_r{k}": shares[k] for k in range(1, len(all_radii))}
     return PHOTOMETRY.table(
         meta={
             "exposure": frame.exposure,
@@ -192,6 +194,7 @@ def measure_aperture(
         sky=sky.level,
         n_sky=sky.n,
         coverage=coverage[:, 0],
+        contamination=shares[0],
         peak=peak - sky.level,
         mag=-2.5 * np.log10(bright / frame.exposure.exptime),
         mag_err=POGSON * flux_err / bright,
@@ -234,16 +237,17 @@ def sum_stars(frame: Frame, stars: Stars, radii: Array) -> tuple[Any, ...]:
     )
 
 
-def _flag_neighbors(stars: Stars, radius: float) -> NDArray[np.int64]:
+def _find_neighbors(stars: Stars, radius: float) -> tuple[Array, NDArray[np.int64]]:
+    """Light of neighbours in the aperture over the star's own, and the flags that follow."""
     share, nearest = contamination(stars, radius)
     touched = share > 0.01
     flags: NDArray[np.int64] = np.zeros(len(share), np.int64)
     flags[touched] |= int(Star.NEIGHBOR)
     flags[touched & (nearest < stars.fwhm)] |= int(Star.BLENDED)
-    return flags
+    return share, flags
 
 
-def _flag_pixels(
+def flag_pixels(
     bits: NDArray[np.int64], coverage: Array, sums: Array, stars: Stars, radius: float, shape: tuple[int, int]
 ) -> NDArray[np.int64]:
     """What the mask says about the pixels in each aperture."""

@@ -78,13 +78,19 @@ def _values(field: Table, name: str) -> Array:
 
 def contamination(stars: Stars, radius: float) -> tuple[Array, Array]:
     """Neighbours' light over the star's own in the aperture, and the distance of the worst in pixels."""
+    light, nearest, held = receive_light(stars, radius)
+    own = held * np.where(stars.flux > 0.0, stars.flux, nan)
+    # a star of unknown flux in the light of a known one: no share is too large
+    return np.where(np.isnan(own) & (light > 0.0), inf, light / own), nearest
+
+
+def receive_light(stars: Stars, radius: float) -> tuple[Array, Array, float]:
+    """Neighbours' light in each star's aperture, the distance of the worst, and the part held of its own."""
     fraction = _light_at(round(radius / stars.fwhm, 6), stars.beta)
     light, nearest = neighbor_light(
         stars.x, stars.y, stars.flux, stars.order, fraction, DISTANCE_STEP * stars.fwhm
     )
-    own = fraction[0] * np.where(stars.flux > 0.0, stars.flux, nan)
-    # a star of unknown flux in the light of a known one: no share is too large
-    return np.where(np.isnan(own) & (light > 0.0), inf, light / own), nearest
+    return light, nearest, float(fraction[0])
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ from pogson.core.frame import Exposure
 from pogson.core.lightcurves import LightCurves
 
 #: what is known of each point beside its flux
-DETAILS = ("x", "y", "sky", "peak", "coverage")
+DETAILS = ("x", "y", "sky", "peak", "coverage", "contamination")
 
 #: what the field knows of each star
 OF_STAR = ("x", "y", "ra", "dec", "flux", "snr", "color")
@@ -62,7 +62,8 @@ def collect_light_curves(
         err[at, k] = np.asarray(table[f"{name}_err"], float) * unit
         flags[at, k] = np.asarray(table["flags"], np.int64)
         for detail, values in details.items():
-            values[at, k] = table[detail]
+            own = f"{detail}_r{aperture}" if aperture and detail == "contamination" else detail
+            values[at, k] = table[own]
     time = np.array(times)
     frames = Table(
         {

@@ -89,8 +89,10 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     ]
     found: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     fit = found["quality"] >= 0
-    of_flux = found.pop("flux_rms"), found.pop("flux_expected")
-    excess = stand_off(found["mag"], *of_flux, found["n"], fit)
+    rms, left, expected = (found.pop(name) for name in ("flux_rms", "flux_rms_left", "flux_expected"))
+    excess = stand_off(found["mag"], rms, expected, found["n"], fit)
+    seeing = (excess > VARIES) & ~(stand_off(found["mag"], left, expected, found["n"], fit) > VARIES)
+    found["flags"] |= np.where(seeing, int(Star.SEEING), 0)
     nothing = np.full(len(excess), np.nan)
     return VARIABILITY.table(
         star=np.array(curves.stars["id"], np.int64),  # its own: the table may be sorted
@@ -126,14 +128,20 @@ def _measure(ensemble: Ensemble, some: slice, max_unusable: float, window: int) 
     known &= ~(flux_err > 3.0 * row_median(flux_err)[:, None])
     flux, flux_err = _where(known, flux, flux_err)
     n, frames = usable.sum(1), max(mag.shape[1], 1)
+    rms, share = standard_deviation(calm), _shares(curves, some, steady)
+    light = 2.5 * np.log10(1.0 + _quadratic_mean(share))
     doubt = _doubtful(flags)
+    with np.errstate(invalid="ignore"):
+        own = np.sqrt(np.maximum(rms**2 - expected**2, 0.0))
+    theirs = _neighbors_do_it((doubt & int(Star.NEIGHBOR)) != 0, light, share, calm, own)
+    doubt = (doubt & ~int(Star.NEIGHBOR)) | np.where(theirs, int(Star.NEIGHBOR), 0)
     unusable = 1.0 - n / frames
     faults = (unusable > 0.05).astype(int) + (wild.sum(1) > 0.01 * frames) + (doubt != 0)
     with np.errstate(invalid="ignore"):
         faults = faults + (local > 1.3 * expected)
     return {
         "mag": mean,
-        "rms": standard_deviation(calm),
+        "rms": rms,
         "expected_rms": expected,
         "global_noise": standard_deviation(mag),
         "local_noise": local,
@@ -144,10 +152,44 @@ def _measure(ensemble: Ensemble, some: slice, max_unusable: float, window: int) 
         "stetson_j": stetson_j(calm, err, mean, curves.time),
         "chi2": reduced_chi_square(calm, err, mean),
         "n": n,
+        "contamination": light,
         "flags": doubt,
         "flux_rms": standard_deviation(flux),
+        "flux_rms_left": _without_seeing(flux, curves),
         "flux_expected": _quadratic_mean(flux_err),
     }
+
+
+def _shares(curves: LightCurves, some: slice, use: Mask) -> Values:
+    """Neighbours' light over the star's own at each point in use; NaN where that is not known."""
+    share = curves.details.get("contamination")
+    return np.full(use.shape, np.nan) if share is None else np.where(use, share[some], np.nan)
+
+
+def _neighbors_do_it(often: Mask, light: Values, share: Values, mag: Values, own: Values) -> Mask:
+    """Stars whose own variation, in magnitudes, may be their neighbours' `light`.
+
+    Those with neighbours in the aperture, unless ten times their light would not make it: profile and places
+    of blended stars are no better than that. And those that are bright when the profile says that the seeing
+    lets much in, where a hundred times that light would make it: far wings are brighter than any profile.
+    """
+    both = np.where(np.isfinite(mag), share, np.nan), np.where(np.isfinite(share), mag, np.nan)
+    n = np.isfinite(both[0]).sum(1)
+    x, y = (one - weighted_mean(one, np.ones_like(one))[:, None] for one in both)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        follows = np.nansum(x * y, 1) < -0.5 * np.sqrt(np.nansum(x**2, 1) * np.nansum(y**2, 1))
+        return (often & ~(10.0 * light < own)) | (follows & (n >= ENOUGH) & (100.0 * light > own))
+
+
+def _without_seeing(flux: Values, curves: LightCurves) -> Values:
+    """Standard deviation of each star's flux once a straight line over the FWHM is taken out."""
+    if "fwhm" not in curves.frames.colnames:
+        return standard_deviation(flux)
+    fwhm = np.where(np.isfinite(flux), np.asarray(curves.frames["fwhm"], float), np.nan)
+    x, y = (one - weighted_mean(one, np.ones_like(one))[:, None] for one in (fwhm, flux))
+    square = np.nansum(x**2, 1)
+    slope = np.nansum(x * y, 1) / np.where(square > 0.0, square, np.inf)
+    return standard_deviation(y - slope[:, None] * np.nan_to_num(x))
 
 
 def _at_edge(curves: LightCurves, some: slice) -> Mask:
