@@ -75,7 +75,10 @@ def invent_photometry(rng, stars, bands=("g", "r"), frames=5):
         **{name: np.concatenate([p[5][name] for p in parts]) for name in ERR_TERMS},
         flags=np.zeros(flux.size, int),
         n_sky=np.full(flux.size, 900),
-        **{name: np.ones(flux.size) for name in ("bjd_tdb", "x", "y", "sky", "coverage", "peak")},
+        **{
+            name: np.ones(flux.size)
+            for name in ("bjd_tdb", "x", "y", "sky", "coverage", "contamination", "peak")
+        },
     )
 
 

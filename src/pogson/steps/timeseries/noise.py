@@ -20,6 +20,13 @@ def weighted_mean(mag: Values, err: Values) -> Values:
     return np.where(total > 0.0, mean, np.nan)
 
 
+def quadratic_mean(values: Values) -> Values:
+    """Square root of the mean square of each row; NaN where there is nothing."""
+    good = np.isfinite(values)
+    n = good.sum(1)
+    return np.where(n > 0, np.sqrt(np.where(good, values**2, 0.0).sum(1) / np.maximum(n, 1)), np.nan)
+
+
 def standard_deviation(values: Values) -> Values:
     """Standard deviation of each row, n - 1; NaN where fewer than two points are."""
     good = np.isfinite(values)

@@ -13,6 +13,7 @@ from pogson.core.flags import SPOILED, Star
 from pogson.core.lightcurves import LightCurves
 from pogson.core.medians import row_median
 from pogson.core.units import Fraction
+from pogson.steps.timeseries.doubt import ENOUGH, find_doubts, without_seeing
 from pogson.steps.timeseries.ensemble import Ensemble
 from pogson.steps.timeseries.indices import (
     interquartile_range,
@@ -23,6 +24,7 @@ from pogson.steps.timeseries.indices import (
 from pogson.steps.timeseries.noise import (
     isolated_outliers,
     local_noise,
+    quadratic_mean,
     red_noise_factor,
     standard_deviation,
     weighted_mean,
@@ -37,14 +39,8 @@ NEIGHBORS = 60
 #: stars measured at a time
 BLOCK = 128
 
-#: points that tell of a variation, however many were lost to a bad column
-ENOUGH = 30
-
 #: a star this far off the others of its brightness varies, in sigma
 VARIES = 5.0
-
-#: what puts a star's variation in doubt
-DOUBTFUL = int(Star.NEIGHBOR | Star.BLENDED | Star.EDGE | Star.SATURATED)
 
 
 def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, local_window: int = 11) -> Table:
@@ -53,8 +49,8 @@ def measure_variability(ensemble: Ensemble, *, max_unusable: Fraction = 0.2, loc
     A star's rank comes from `excess`: how far the logarithm of rms / expected rms is above that of the
     stars of its brightness, in units of their spread, red noise of the night included. It is taken from the
     fluxes: magnitudes of faint stars are not normally distributed. First come the stars that
-    vary by more than 5 of these, and among them, last, those in doubt: with light of neighbours, at the edge,
-    or saturated in over 5 % of their points; then the others, in doubt last. Those of quality -1 with fewer
+    vary by more than 5 of these, and among them, last, those in doubt (`flags`, see `find_doubts`; SEEING
+    where the widths of the stars explain it); then the others, in doubt last. Those of quality -1 with fewer
     than 30 usable points have no rank (0). Points whose error is over 3 times the star's median
     one, in frames through thick cloud, count in the global noise only; so do those at the detector's edge,
     where the annulus is not whole and rows are often dark, unless over half of a star's points are there.
@@ -122,19 +118,14 @@ def _measure(ensemble: Ensemble, some: slice, max_unusable: float, window: int) 
     # of the fluxes: a mean of magnitudes, weighted, prefers the points that came out bright
     level = weighted_mean(np.where(steady, flux, np.nan), flux_err)
     mean = -2.5 * np.log10(np.where(level > 0.0, level, np.nan))
-    expected = _quadratic_mean(np.where(steady, err, np.nan))
+    expected = quadratic_mean(np.where(steady, err, np.nan))
     local = local_noise(calm, window=window)
     known = (steady | (~np.isfinite(ensemble.mag[some]) & ~aside)) & np.isfinite(flux)
     known &= ~(flux_err > 3.0 * row_median(flux_err)[:, None])
     flux, flux_err = _where(known, flux, flux_err)
     n, frames = usable.sum(1), max(mag.shape[1], 1)
-    rms, share = standard_deviation(calm), _shares(curves, some, steady)
-    light = 2.5 * np.log10(1.0 + _quadratic_mean(share))
-    doubt = _doubtful(flags)
-    with np.errstate(invalid="ignore"):
-        own = np.sqrt(np.maximum(rms**2 - expected**2, 0.0))
-    theirs = _neighbors_do_it((doubt & int(Star.NEIGHBOR)) != 0, light, share, calm, own)
-    doubt = (doubt & ~int(Star.NEIGHBOR)) | np.where(theirs, int(Star.NEIGHBOR), 0)
+    rms = standard_deviation(calm)
+    doubt, light = find_doubts(curves, some, calm, rms, expected)
     unusable = 1.0 - n / frames
     faults = (unusable > 0.05).astype(int) + (wild.sum(1) > 0.01 * frames) + (doubt != 0)
     with np.errstate(invalid="ignore"):
@@ -155,41 +146,9 @@ def _measure(ensemble: Ensemble, some: slice, max_unusable: float, window: int) 
         "contamination": light,
         "flags": doubt,
         "flux_rms": standard_deviation(flux),
-        "flux_rms_left": _without_seeing(flux, curves),
-        "flux_expected": _quadratic_mean(flux_err),
+        "flux_rms_left": without_seeing(flux, curves),
+        "flux_expected": quadratic_mean(flux_err),
     }
-
-
-def _shares(curves: LightCurves, some: slice, use: Mask) -> Values:
-    """Neighbours' light over the star's own at each point in use; NaN where that is not known."""
-    share = curves.details.get("contamination")
-    return np.full(use.shape, np.nan) if share is None else np.where(use, share[some], np.nan)
-
-
-def _neighbors_do_it(often: Mask, light: Values, share: Values, mag: Values, own: Values) -> Mask:
-    """Stars whose own variation, in magnitudes, may be their neighbours' `light`.
-
-    Those with neighbours in the aperture, unless ten times their light would not make it: profile and places
-    of blended stars are no better than that. And those that are bright when the profile says that the seeing
-    lets much in, where a hundred times that light would make it: far wings are brighter than any profile.
-    """
-    both = np.where(np.isfinite(mag), share, np.nan), np.where(np.isfinite(share), mag, np.nan)
-    n = np.isfinite(both[0]).sum(1)
-    x, y = (one - weighted_mean(one, np.ones_like(one))[:, None] for one in both)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        follows = np.nansum(x * y, 1) < -0.5 * np.sqrt(np.nansum(x**2, 1) * np.nansum(y**2, 1))
-        return (often & ~(10.0 * light < own)) | (follows & (n >= ENOUGH) & (100.0 * light > own))
-
-
-def _without_seeing(flux: Values, curves: LightCurves) -> Values:
-    """Standard deviation of each star's flux once a straight line over the FWHM is taken out."""
-    if "fwhm" not in curves.frames.colnames:
-        return standard_deviation(flux)
-    fwhm = np.where(np.isfinite(flux), np.asarray(curves.frames["fwhm"], float), np.nan)
-    x, y = (one - weighted_mean(one, np.ones_like(one))[:, None] for one in (fwhm, flux))
-    square = np.nansum(x**2, 1)
-    slope = np.nansum(x * y, 1) / np.where(square > 0.0, square, np.inf)
-    return standard_deviation(y - slope[:, None] * np.nan_to_num(x))
 
 
 def _at_edge(curves: LightCurves, some: slice) -> Mask:
@@ -247,21 +206,12 @@ def stand_off(mag: Values, rms: Values, expected: Values, n: NDArray[np.int64], 
 def _rank(excess: Values, doubt: NDArray[np.int64], known: Mask) -> NDArray[np.int64]:
     ranked = np.flatnonzero(known & np.isfinite(excess))
     steady = excess[ranked] <= VARIES
-    order = ranked[np.lexsort((ranked, -excess[ranked], doubt[ranked] != 0, steady))]
+    # what the seeing explains comes after what it does not
+    surely = 1 * (doubt[ranked] != 0) + 1 * ((doubt[ranked] & int(Star.SEEING)) != 0)
+    order = ranked[np.lexsort((ranked, -excess[ranked], surely, steady))]
     rank = np.zeros(len(excess), np.int64)
     rank[order] = np.arange(1, len(order) + 1)
     return rank
-
-
-def _doubtful(flags: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The doubtful bits that are set in over 5 % of the points."""
-    found = np.zeros(len(flags), np.int64)
-    n = np.maximum(flags.shape[1], 1)
-    for bit in Star:
-        if bit & DOUBTFUL:
-            often = ((flags & int(bit)) != 0).sum(1) > 0.05 * n
-            found |= np.where(often, int(bit), 0)
-    return found
 
 
 def _roles(ensemble: Ensemble) -> NDArray[np.str_]:
@@ -269,9 +219,3 @@ def _roles(ensemble: Ensemble) -> NDArray[np.str_]:
     roles = np.where(ensemble.weight > 0.0, "comparison", "field")
     roles = np.where((ids == ensemble.check) & (ensemble.check != 0), "check", roles)
     return np.where((ids == ensemble.target) & (ensemble.target != 0), "target", roles)
-
-
-def _quadratic_mean(values: Values) -> Values:
-    good = np.isfinite(values)
-    n = good.sum(1)
-    return np.where(n > 0, np.sqrt(np.where(good, values**2, 0.0).sum(1) / np.maximum(n, 1)), np.nan)
