@@ -7,6 +7,7 @@ from scipy.spatial import cKDTree
 from pogson.core.errors import SettingError
 from pogson.core.transform import Transform
 from pogson.io.tables import read_table
+from pogson.pipeline import reduce
 from pogson.pipeline.run import run
 from pogson.pipeline.series import brightest_stars, find_target, read_target
 from pogson.pipeline.simulated import write_night
@@ -45,6 +46,22 @@ def test_the_products_of_a_series_hold_every_star_and_frame(out):
     frames = len(set(curves["frame"]))
     assert frames >= 40
     assert len(curves) == frames * len(variability)
+
+
+def test_a_frame_is_told_by_the_same_numbers_whether_the_field_was_made_of_it_or_was_known(
+    night, out, tmp_path, monkeypatch
+):
+    """Light frames beyond the first forty are not searched as deeply."""
+    monkeypatch.setattr(reduce, "SURVEY", 12)
+    run(night, out=tmp_path / "out", workers=2)
+    forty, twelve = (read_table(folder / "frames.ecsv") for folder in (out, tmp_path / "out"))
+    light = np.asarray(forty["kind"]) == "light"
+    for name in ("n_stars", "sky", "noise", "minimum", "maximum", "uniformity", "saturated"):
+        assert forty[name][light].tolist() == twelve[name][light].tolist(), name
+    for name, allowed in (("fwhm", 0.03), ("elongation", 0.03), ("dynamic_range", 0.001)):
+        off = np.asarray(twelve[name][light] / forty[name][light]) - 1.0
+        assert np.nanpercentile(np.abs(off), 90) < allowed, name
+    assert forty["reason_codes"][light].tolist() == twelve["reason_codes"][light].tolist()
 
 
 def test_the_report_lists_target_check_and_first_variables(out):

@@ -147,7 +147,7 @@ FRAMES = Columns(
         Column("read_noise_source", "", str, "where the read noise came from"),
         Column("sky", "electron", float, "median sky level per pixel"),
         Column("fwhm", "pix", float, "full width at half maximum of the stars"),
-        Column("n_stars", "", int, "stars detected"),
+        Column("n_stars", "", int, "stars that the matched filter sees"),
         Column("transparency", "", float, "stars' flux relative to the reference frame of the band"),
         Column("accepted", "", bool, "used in the products"),
         Column("reasons", "", str, "why rejected, or what to know; empty when accepted without remark"),

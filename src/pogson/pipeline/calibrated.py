@@ -203,7 +203,7 @@ def _metrics(
         {
             "path": m.detected.exposure.path,
             "band": m.detected.exposure.band,
-            "n_stars": len(m.detected.stars),
+            "n_stars": m.detected.n_stars,
             "fwhm": m.detected.psf.fwhm,
             "elongation": m.detected.psf.elongation,
             "transparency": transparency.get(m.detected.exposure.path, (nan, nan))[0],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,9 @@ GROWTH_SETTINGS = ("radius", "radius_pixels", "annulus_inner", "annulus_outer")
 
 FWHM = 3.0  # px: where nothing is known
 
+#: stars that tell the width, the trail and the place of a frame: more would tell no more
+TELLING = 600
+
 
 @dataclass(frozen=True)
 class Detected:
@@ -54,6 +56,7 @@ class Detected:
     missing: tuple[str, ...]  # kinds of calibration that were not there
     unit: str
     metrics: Metrics
+    n_stars: int  # seen through the matched filter; `stars` may hold only the brightest, or resolved ones
     key: str
     frame: Frame | None = None
 
@@ -76,6 +79,28 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class KnownField:
+    """What is known when most light frames are still to be read.
+
+    Attributes
+    ----------
+    field : Table
+        FIELD.
+    key : str
+        Of `key_of_field`.
+    reference : Table
+        STARS of the reference frame.
+    fwhm : float
+        With which the search for stars begins, pixels.
+    """
+
+    field: Table
+    key: str
+    reference: Table
+    fwhm: float
+
+
+@dataclass(frozen=True)
 class Workshop:
     """What every light frame of a night is worked on with."""
 
@@ -87,7 +112,7 @@ class Workshop:
         """Read a light frame and calibrate it."""
         return calibrate_frame(read_raw(exposure), self.masters, **self.settings.of("calibrate"))
 
-    def detect(self, exposure: Exposure, start: float = FWHM) -> Detected:
+    def detect(self, exposure: Exposure, start: float = FWHM, *, known: bool = False) -> Detected:
         """Read, calibrate and search a light frame; a run that was stopped may have its stars already.
 
         Parameters
@@ -96,14 +121,21 @@ class Workshop:
             The light frame.
         start : float
             FWHM, pixels, with which the search for stars begins.
+        known : bool
+            Whether the field is known: then only stars that tell where it lies are measured.
         """
-        key = self._key(exposure, start)
-        known = self.cache.get(key)
-        if known is not None:
-            return _restore_detected(exposure, known, key)
+        key = self._key(exposure, start, known)
+        done = self.cache.get(key)
+        if done is not None:
+            return _restore_detected(exposure, done, key)
         frame = self.calibrate(exposure)
-        stars = detect_stars(frame, start=start, **self.settings.of("detect"))
+        options = self.settings.of("detect")
+        if known:
+            most = min(options.get("brightest") or TELLING, TELLING)
+            options = options | {"brightest": most, "resolve": False}
+        stars = detect_stars(frame, start=start, **options)
         sky, psf = stars.meta.pop("sky"), stars.meta["psf"]  # the sky's maps are as large as the frame
+        telling = stars[:TELLING] if len(stars) > TELLING else stars
         facts = {
             "psf": psf,
             "sky": sky.median_level,
@@ -111,7 +143,8 @@ class Workshop:
             "masters": frame.calibration.masters,
             "missing": frame.calibration.missing,
             "unit": frame.unit,
-            "metrics": measure_metrics(frame, stars, sky.level_mesh, **self.settings.of("inspect")),
+            "metrics": measure_metrics(frame, telling, sky.level_mesh, **self.settings.of("inspect")),
+            "n_stars": stars.meta["n_stars"],
         }
         stored = self.cache.put(key, stars, facts | {"notes": frame.exposure.notes})
         stored.meta = {"psf": psf, "exposure": frame.exposure}
@@ -141,51 +174,36 @@ class Workshop:
         kept.meta = photometry.meta
         return Measured(light, transform, kept, growth)
 
-    def process(
-        self,
-        exposure: Exposure,
-        field: Table,
-        field_key: str,
-        reference: Table,
-        guess: Transform | None,
-    ) -> Measured:
+    def process(self, exposure: Exposure, known: KnownField, guess: Transform | None) -> Measured:
         """Read, calibrate, search, align and measure a light frame in one go.
 
         Parameters
         ----------
         exposure : Exposure
             The light frame.
-        field : Table
-            FIELD, made from the surveyed frames.
-        field_key : str
-            Of `key_of_field`.
-        reference : Table
-            STARS of the reference frame.
+        known : KnownField
+            Made from the surveyed frames.
         guess : Transform or None
             Map of a frame taken near this one.
         """
-        detected = self.detect(exposure, usual_fwhm(field))
+        detected = self.detect(exposure, known.fwhm, known=True)
         options = {k: v for k, v in self.settings.of("match").items() if k == "radius"}
         try:
             transform: Transform | MatchFailure = match_stars(
-                detected.stars, reference, guess=guess, **options
+                detected.stars, known.reference, guess=guess, **options
             )
         except MatchError as error:
             transform = MatchFailure(str(error))
-        return self.measure(detected, field, field_key, transform)
+        return self.measure(detected, known.field, known.key, transform)
 
-    def _key(self, exposure: Exposure, start: float) -> str:
+    def _key(self, exposure: Exposure, start: float, known: bool) -> str:
         """Everything that the stars of a frame depend on."""
         file = Path(exposure.path).stat()
         masters = [(m.name, m.n, m.sources, m.notes) for m in self.masters.masters]
         steps = [self.settings.of(name) for name in ("calibrate", "detect", "inspect")]
-        return make_key(pogson.__version__, file.st_size, file.st_mtime_ns, exposure, masters, steps, start)
-
-
-def usual_fwhm(field: Table) -> float:
-    """The FWHM of the night's stars to within 5 %, mostly the same should another frame be the reference."""
-    fwhm = field.meta["psf"].fwhm
-    return float(round(1.1 ** round(log(fwhm) / log(1.1)), 2)) if fwhm > 0.0 else FWHM
+        return make_key(
+            pogson.__version__, file.st_size, file.st_mtime_ns, exposure, masters, steps, start, known
+        )
 
 
 def key_of_field(field: Table) -> str:
@@ -210,6 +228,7 @@ def _restore_detected(exposure: Exposure, stored: StoredTable, key: str) -> Dete
         tuple(facts["missing"]),
         facts["unit"],
         Metrics(**facts["metrics"]),
+        int(facts["n_stars"]),
         key,
     )
 

@@ -188,7 +188,7 @@ def _light_row(light: Measured, verdict: Verdict, transparency: tuple[float, flo
         "noise": detected.noise,
         "fwhm": detected.psf.fwhm,
         "elongation": detected.psf.elongation,
-        "n_stars": len(detected.stars),
+        "n_stars": detected.n_stars,
         "transparency": transparency[0],
         "transparency_err": transparency[1],
         "masters": ", ".join(detected.masters),

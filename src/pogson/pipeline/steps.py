@@ -8,7 +8,7 @@ STEPS: dict[str, Step] = {
     step.name: step
     for step in (
         Step("calibrate", "pogson.steps.calibrate.correct:calibrate_frame"),
-        Step("detect", "pogson.steps.detect.find:detect_stars", ("start",)),
+        Step("detect", "pogson.steps.detect.find:detect_stars", ("start", "resolve")),
         Step("inspect", "pogson.steps.inspect.metrics:measure_metrics"),
         Step("judge", "pogson.steps.inspect.judge:judge_frames"),
         Step("match", "pogson.steps.match.field:match_frames", ("names", "reference")),

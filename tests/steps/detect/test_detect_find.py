@@ -132,6 +132,23 @@ def test_close_pairs_are_resolved_in_a_crowded_field():
     assert ((stars["flags"] & Star.NEIGHBOR) > 0).sum() > 1.9 * len(x2)
 
 
+def test_where_the_field_is_known_close_pairs_are_not_resolved_and_the_count_stays_comparable():
+    x, y = grid((500, 500), 25)
+    frame = scene((500, 500), np.append(x, x + 5.0), np.append(y, y), 2e4, fwhm=3.2)
+    resolved = detect_stars(frame)
+    known = detect_stars(frame, resolve=False, brightest=100)
+    assert len(resolved) > 1.5 * len(x)
+    assert len(known) == 100
+    assert known.meta["n_stars"] == resolved.meta["n_stars"] < len(resolved)
+    assert known.meta["psf"].fwhm == pytest.approx(resolved.meta["psf"].fwhm, rel=0.05)
+
+
+def test_in_a_sparse_field_all_that_is_found_is_counted():
+    x, y = grid((500, 500), 100)
+    stars = detect_stars(scene((500, 500), x, y, 2e4), brightest=5)
+    assert (len(stars), stars.meta["n_stars"]) == (5, len(x))
+
+
 def test_hot_pixels_and_columns_are_counted_as_rejected():
     x, y = grid((500, 500), 50)
     frame = scene((500, 500), x, y, 2e4)

@@ -106,7 +106,7 @@ def test_twenty_thousand_stars_are_not_too_many():
     assert min(len(frame), len(reference)) > 14000
     found = match_stars(frame, reference)
     assert distance(found, truth) < allowed(found.n)
-    assert found.n > 1000
+    assert found.n > 400, "of the 600 brightest"
 
 
 @pytest.mark.parametrize("side", [lambda x, y: x > SHAPE[1] / 2, lambda x, y: y < SHAPE[0] / 2])

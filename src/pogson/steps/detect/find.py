@@ -54,6 +54,7 @@ def detect_stars(
     box: Pixels = 64,
     left_out: tuple[str, ...] = (),
     start: Pixels = STARTS[0],
+    resolve: bool = True,
 ) -> Table:
     """Find stars by matched filter and local maxima, and measure their centres and shapes.
 
@@ -77,12 +78,15 @@ def detect_stars(
         Parts of the frame where no star is wanted, each as "x0:x1,y0:y1" (0-based, stop excluded).
     start : float
         Where an unknown FWHM begins: near that of the night's other frames one search is enough.
+    resolve : bool
+        Search crowded frames with the narrow filter, too: not needed where the field is known.
 
     Returns
     -------
     Table
-        STARS, brightest first; meta holds psf (PSF), sky (Sky), exposure, fwhm (of the filter) and n_rejected
-        (reason -> number of peaks). Besides the contract: angle, the direction of the major axis in degrees.
+        STARS, brightest first; meta holds psf (PSF), sky (Sky), exposure, fwhm (of the filter), n_rejected
+        (reason -> number of peaks) and n_stars, what the wide filter finds: that can be compared among
+        frames. Besides the contract: angle, the direction of the major axis in degrees.
 
     Raises
     ------
@@ -118,9 +122,15 @@ def detect_stars(
     if pi * (reach @ reach) > CROWDED * frame.data.size:
         sky = _with_noise(frame, boxes.take_out(peaks.x, peaks.y, reach))
         found = search_again(frame, sky, threshold, found)
+        peaks = peaks_above(frame, sky, threshold, found)
+    else:
+        resolve = False
+    peaks, rejected = _select(frame, sky, peaks, width, sharpness, roundness, parts)
+    n_stars = len(peaks.x)
+    if resolve:
         fine = search_frame(frame, sky, threshold, width, NARROW, 1.0)
         peaks = peaks_above(frame, sky, threshold, found, fine)
-    peaks, rejected = _select(frame, sky, peaks, width, sharpness, roundness, parts)
+        peaks, rejected = _select(frame, sky, peaks, width, sharpness, roundness, parts)
     if brightest:
         peaks = peaks.take(np.sort(np.argsort(-peaks.summit, kind="stable")[:brightest]))
     # the order of the image's rows is kept up to the table: neighbours in memory are read together
@@ -133,6 +143,7 @@ def detect_stars(
             place, err = stars[axis], stars[f"{axis}_err"]
             place[:], err[:] = remove_pixel_bias(place.data, err.data, psf, fwhm=measured, stretch=along)
     stars.meta.update(psf=psf, sky=sky, exposure=frame.exposure, fwhm=width, n_rejected=rejected)
+    stars.meta["n_stars"] = n_stars
     return stars
 
 

@@ -22,7 +22,8 @@ CHANCE = 1e-4
 
 _FIRST, _PATTERN = 30, 60  # brightest stars whose triangles are compared: at first, and at most
 _VERIFY = 300  # brightest stars that a map is judged by
-_FIT = 3000  # brightest stars that a map is fitted to
+_FIT = 600  # brightest stars of a frame that its map is fitted to: more would not make it better
+_KNOWN = 3000  # brightest stars of the reference among which these are sought
 
 
 def match_stars(
@@ -219,7 +220,7 @@ def _judge(
     chance = chance_of(matrix, a, b, radius, len(i), trials)
     if chance > CHANCE:
         return Transform(matrix, n=len(i), chance=chance)
-    a, b = reference.brightest(_FIT), stars.brightest(_FIT)
+    a, b = reference.brightest(_KNOWN), stars.brightest(_FIT)
     i, j = pair(matrix, a, b, radius)
     err = np.hypot(a.err[i], b.err[j])
     matrix = fit_matrix(a.xy[i], b.xy[j], err, affine=len(i) >= 10)
