@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 from pogson.core.columns import FIELD
 from pogson.core.errors import MatchError
 from pogson.core.flags import Star
+from pogson.core.frame import Exposure
 from pogson.core.transform import Transform
 from pogson.core.units import Fraction, Fwhms, Pixels
 from pogson.steps.match.align import match_stars
 from pogson.steps.match.fit import Points, pair
+from pogson.steps.match.seen import Sighting, seen_often
 
 Values = NDArray[np.float64]
 
-#: what makes peaks where no star is: wings broken by a bad pixel, cut by the edge, hit by a cosmic ray
-BROKEN = int(Star.BAD_PIXEL | Star.EDGE | Star.COSMIC)
+#: what makes peaks where no star is: wings and ridges broken by a bad pixel, cut by the edge, hit by a
+#: cosmic ray, or by their noise
+BROKEN = int(Star.BAD_PIXEL | Star.EDGE | Star.COSMIC | Star.BLENDED)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def match_frames(
     radius: Pixels = 2.0,
     merge: Fwhms = 0.5,
     min_frames: int = 2,
-    min_fraction: Fraction = 0.05,
+    min_fraction: Fraction = 0.1,
 ) -> tuple[Table, list[Transform | MatchFailure]]:
     """Align all star lists to the best one, and join them to one list of stars.
 
@@ -92,8 +95,8 @@ def match_frames(
     min_frames : int
         A star must be detected in so many frames, where three or more were aligned.
     min_fraction : float
-        And in this fraction of the aligned frames: noise and hot pixels come back by accident
-        in a long series.
+        And in this fraction of the frames of a band, or of all, in whose field it lies: noise, hot pixels and
+        bad columns come back by accident in a long series.
 
     Returns
     -------
@@ -164,13 +167,12 @@ class _Sums:
     flux: Values = field(default_factory=lambda: np.empty(0))
     snr: Values = field(default_factory=lambda: np.empty(0))
     n: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    whole: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     bits: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 16), np.int64))
 
     def add(self, rows: NDArray[np.int64], count: int, **more: Values) -> None:
         """Add `more` at `rows`, after growing to `count` stars."""
         grow = count - len(self.w)
-        for name in ("w", "wx", "wy", "weight", "flux", "n", "whole"):
+        for name in ("w", "wx", "wy", "weight", "flux", "n"):
             old = getattr(self, name)
             grown = np.concatenate([old, np.zeros(grow, old.dtype)])
             grown[rows] += more[name].astype(old.dtype)
@@ -188,14 +190,13 @@ def make_field(
     *,
     merge: Fwhms = 0.5,
     min_frames: int = 2,
-    min_fraction: Fraction = 0.05,
+    min_fraction: Fraction = 0.1,
 ) -> Table:
     """Join aligned star lists to one: one row, and one number, for each star.
 
     Positions are means weighted by the inverse variance, in the reference frame. A flag is kept
     where at least half of the star's detections carry it. Fluxes are on the reference frame's scale.
-    Detections at the edge, at a bad pixel or at a cosmic ray do not count towards the frames that a
-    star needs, unless it is there in half of all frames.
+    Which detections are stars is told by how often they come back (`seen_often`).
 
     Parameters
     ----------
@@ -208,8 +209,8 @@ def make_field(
     min_frames : int
         A star must be detected in so many frames, where three or more were aligned.
     min_fraction : float
-        And in this fraction of the aligned frames: noise and hot pixels come back by accident
-        in a long series.
+        And in this fraction of the frames of a band, or of all, in whose field it lies: noise, hot pixels and
+        bad columns come back by accident in a long series.
 
     Returns
     -------
@@ -221,11 +222,9 @@ def make_field(
     sums = _Sums()
     fwhm = _median(tables[reference], "fwhm", np.ones(len(tables[reference]), bool))
     reach = max(1.0, merge * fwhm) if np.isfinite(fwhm) else 1.5
-    for k in order:
-        _add_frame(sums, tables[k], transforms[k], reach)
-    need = max(min_frames, round(min_fraction * len(order))) if len(order) >= 3 else 1
-    often = sums.n >= (0.5 * len(order) if len(order) >= 3 else need)
-    kept = np.flatnonzero(often | (sums.whole >= need))
+    sightings = [seen for k in order if (seen := _add_frame(sums, tables[k], transforms[k], reach))]
+    x, y = sums.wx / sums.w, sums.wy / sums.w
+    kept = np.flatnonzero(seen_often(sightings, x, y, min_frames=min_frames, min_fraction=min_fraction))
     flux = sums.flux / np.maximum(sums.weight, 1e-300)
     kept = kept[np.argsort(-flux[kept], kind="stable")]
     flags = ((2 * sums.bits >= sums.n[:, None]) << np.arange(16)).sum(1)
@@ -234,8 +233,8 @@ def make_field(
     return FIELD.table(
         {"reference": reference, "n_frames": len(order), "dropped": int(len(sums.n) - len(kept))},
         id=np.arange(1, len(kept) + 1),
-        x=(sums.wx / sums.w)[kept],
-        y=(sums.wy / sums.w)[kept],
+        x=x[kept],
+        y=y[kept],
         x_err=err[kept],
         y_err=err[kept],
         ra=nothing,
@@ -247,9 +246,12 @@ def make_field(
     )
 
 
-def _add_frame(sums: _Sums, stars: Table, transform: Transform | MatchFailure | None, reach: float) -> None:
+def _add_frame(
+    sums: _Sums, stars: Table, transform: Transform | MatchFailure | None, reach: float
+) -> Sighting | None:
+    """Add the stars of a frame to the sums, and tell which they are."""
     if not isinstance(transform, Transform) or len(stars) == 0:
-        return
+        return None
     back = transform.inverse()
     x, y = back.apply(stars["x"], stars["y"])
     err = np.hypot(np.asarray(stars["x_err"], float), np.asarray(stars["y_err"], float)) / np.sqrt(2.0)
@@ -282,7 +284,8 @@ def _add_frame(sums: _Sums, stars: Table, transform: Transform | MatchFailure | 
         weight=one,
         flux=flux,
         n=one,
-        whole=(np.asarray(stars["flags"], np.int64) & BROKEN) == 0,
         snr=snr,
         flags=np.asarray(stars["flags"], float),
     )
+    whole = (np.asarray(stars["flags"], np.int64) & BROKEN) == 0
+    return Sighting(rows, whole, transform, stars.meta.get("exposure", Exposure()))
