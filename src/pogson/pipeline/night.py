@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pogson.core.errors import PogsonError
-from pogson.core.frame import Exposure, Master, RawFrame
+from pogson.core.frame import Exposure, Mask, Master, RawFrame
 from pogson.io.fits import read_raw
 from pogson.io.mapped import Shelf
 from pogson.io.scan import Scan
 from pogson.pipeline.memory import return_memory
 from pogson.pipeline.workers import Failure, Progress, Silent, count_workers, map_frames, open_pool
+from pogson.steps.calibrate.badpixels import merge_masks
 from pogson.steps.calibrate.camera import Camera, measure_camera
 from pogson.steps.calibrate.collection import Masters, group_calibrations
+from pogson.steps.calibrate.defects import flag_columns, flag_hot
 from pogson.steps.calibrate.masters import make_bias, make_dark, make_flat
 from pogson.steps.calibrate.transfer import Each
 
@@ -70,18 +72,20 @@ def prepare_night(
     cameras: dict[str, Camera] = {}
     masters: list[Master] = []
     filled: dict[str, Exposure] = {}
+    bad: dict[tuple[int, int], Mask] = {}
     with open_pool(count_workers(workers)) as pool:
         for key, group in _groups(exposures).items():
             camera, group_masters = _prepare_group(group, read, failures, shelf, pool.map)
             cameras[key] = camera
             masters += group_masters
+            bad |= _find_defects(group, read)
             filled |= {e.path: camera.applied_to(e) for e in group}
     done = [filled[e.path] for e in exposures]
     return Night(
         tuple(e for e in done if e.kind == "light"),
         tuple(e for e in done if e.kind != "light"),
         cameras,
-        Masters(tuple(masters), rest=shelf.release) if shelf else Masters(tuple(masters)),
+        Masters(tuple(masters), bad, rest=shelf.release) if shelf else Masters(tuple(masters), bad),
         tuple(failures),
         scan.notes,
     )
@@ -145,6 +149,19 @@ def _prepare_group(
     camera = measure_camera(*sample, each=each)
     return_memory()
     return camera, _make_masters(group, camera, read, failures, shelf, each)
+
+
+def _find_defects(group: Sequence[Exposure], read: Reader) -> dict[tuple[int, int], Mask]:
+    """Bad columns where no flat tells them, and hot pixels where no dark does, by the size of the frames."""
+    lights = [e for e in group if e.kind == "light" and not e.reduced]
+    kinds = {e.kind for e in group}
+    if not lights or {"dark", "flat"} <= kinds:
+        return {}
+    raws = read("looking for bad pixels", _spread(lights, SAMPLE["light"]))
+    found = [] if "flat" in kinds else [flag_columns(raws)]
+    found += [] if "dark" in kinds else [flag_hot(raws)]
+    masks = [mask for mask in found if mask is not None]
+    return {masks[0].shape: merge_masks(masks[0].shape, *masks)} if masks else {}
 
 
 def _make_masters(

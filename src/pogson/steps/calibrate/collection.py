@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, nan
 from threading import Lock
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pogson.core.frame import Exposure, Master
+from pogson.core.frame import Exposure, Mask, Master
 from pogson.core.units import Fraction, Kelvins
 
 
@@ -42,6 +42,8 @@ class Masters:
     """All masters of a night."""
 
     masters: tuple[Master, ...] = ()
+    # Pixels of frames of a size that are bad though no master says so.
+    bad: Mapping[tuple[int, int], Mask] = field(default_factory=dict, repr=False, compare=False)
     # Planes prepared for one kind of exposure, shared by the frames that need the same.
     prepared: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     # What one thread prepares, the others wait for: the planes are large.
@@ -129,7 +131,7 @@ class Masters:
         if "bias" in m.missing:
             notes.append(f"no bias: {_instead_of_bias(exposure)}")
         if "dark" in m.missing and "no dark" not in told:
-            notes.append("no dark: dark current stays in the sky, hot pixels are not known")
+            notes.append("no dark: dark current stays in the sky")
         if "flat" in m.missing:
             notes.append(f"no flat of band {exposure.band or 'unknown'}: the response is not corrected")
         if m.dark is not None and abs(m.dark.temperature - exposure.temperature) > tolerance:

@@ -136,10 +136,11 @@ def _planes(matched: Matched, exposure: Exposure, step: float, masters: Masters 
     )
     if masters is None:
         return _prepare(matched, exposure, step)
+    bad = None if e.reduced else masters.bad.get(e.shape)
     with masters.turn:
         found: _Planes | None = masters.prepared.get(key)
         if found is None:
-            found = _prepare(matched, exposure, step)
+            found = _prepare(matched, exposure, step, bad)
             keep = min(max(_KEEP_PIXELS // found.offset.size, 1), 8)
             for old in list(masters.prepared)[: max(len(masters.prepared) + 1 - keep, 0)]:
                 masters.prepared.pop(old, None)
@@ -155,7 +156,7 @@ def _zero_variance(planes: _Planes, overscan: Overscan) -> float:
     return made.zero_variance + (own if isfinite(own) else made.drift_variance)
 
 
-def _prepare(m: Matched, exposure: Exposure, step: float) -> _Planes:
+def _prepare(m: Matched, exposure: Exposure, step: float, bad: Mask | None = None) -> _Planes:
     shape, s = exposure.shape, m.dark_scale
     known = isfinite(exposure.gain) and exposure.gain > 0.0
     gain = exposure.gain if known else 1.0
@@ -196,7 +197,11 @@ def _prepare(m: Matched, exposure: Exposure, step: float) -> _Planes:
         missing=() if exposure.reduced else m.missing,
     )
     relative = np.zeros(shape, np.float32) if m.flat is None else m.flat.variance * inverse**2
-    bits = merge_masks(shape, *(x.mask for x in (m.bias, m.dark, m.flat) if x is not None))
+    bits = merge_masks(shape, bad, *(x.mask for x in (m.bias, m.dark, m.flat) if x is not None))
+    if bad is not None:
+        columns = int(((bad & int(Pixel.BAD)) != 0).any(axis=0).sum())
+        hot = int(((bad & int(Pixel.HOT)) != 0).sum())
+        notes.append(f"as the light frames themselves show, {columns} columns are bad and {hot} pixels hot")
     return _Planes(
         gain, known, offset, np.float32(gain) * inverse, base * inverse**2, relative, bits, calibration,
         tuple(notes),
