@@ -1,10 +1,14 @@
 """The summary of a run names what varies, and counts what only seems to."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from pogson.core.columns import VARIABILITY
 from pogson.core.flags import Star
-from pogson.pipeline.summary import variable_lines
+from pogson.pipeline.summary import _series_lines, variable_lines
+from pogson.steps.timeseries.extinction import ColorExtinction
+from pogson.steps.timeseries.slope import FieldSlope
 
 
 def variability(excess, flags):
@@ -33,3 +37,14 @@ def test_where_all_are_in_doubt_none_is_named():
 
 def test_a_quiet_night_has_nothing_to_say():
     assert variable_lines(variability([1.0, 0.5], [0, 1])) == []
+
+
+def test_a_slope_is_named_where_one_was_taken_out():
+    for n in (0, 64):
+        slope = FieldSlope(n=n, stars=80, size=0.0015)
+        ensemble = SimpleNamespace(
+            mag=np.zeros((1, 64)), members=[1], color_extinction=ColorExtinction(), field_slope=slope
+        )
+        series = SimpleNamespace(band="r", variability=variability([1.0], [0]), ensemble=ensemble)
+        told = [line.strip() for line in _series_lines(series, None)[1:]]
+        assert told == ([slope.words] if n else [])

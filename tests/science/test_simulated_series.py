@@ -19,9 +19,11 @@ from pogson.steps.timeseries.ensemble import compare_ensemble
 
 SECOND_EXTINCTION = -0.06
 
-#: from airmass 1.1 to 1.7, with a veil for an hour; the g frame gives the catalogue its colours
+#: from airmass 1.1 to 1.7, with a veil for an hour; the g frame gives the catalogue its colours. The headers
+#: do not tell the height of the site, and the budget has the scintillation at the sea then: it is there
 NIGHT = {
     "seed": 1,
+    "site": {"height": 0.0},
     "detector": {"nx": 480, "ny": 480, "overscan": 0, "gain": 1.4, "full_well": 85000.0},
     "telescope": {"diameter": 0.25, "pixel_scale": 1.2, "drift": 0.4, "field_rotation": 0.0},
     "sky": {
@@ -127,7 +129,7 @@ def test_the_pulls_of_differential_magnitudes_are_one_wide_at_every_brightness(f
         part = part[np.isfinite(part)]
         widths[low] = (len(part), 0.5 * np.diff(np.percentile(part, [15.87, 84.13]))[0])
     print({low: f"{n} points, {width:.3f}" for low, (n, width) in widths.items()})
-    told = (1.00, 1.04, 1.01)  # docs/theory/ensemble.md
+    told = (1.02, 1.03, 0.97)  # docs/theory/ensemble.md
     np.testing.assert_allclose([width for _, width in widths.values()], told, atol=0.015)
     assert all(n > 400 for n, _ in widths.values())
     assert all(0.95 < width < 1.05 for _, width in widths.values()), widths

@@ -91,6 +91,8 @@ def _series_lines(series: Series, study: Study | None) -> list[str]:
         lines += [f"          {line}" for line in (study.lines if study and role == "target" else ())]
     if ensemble.color_extinction.n:
         lines.append(f"        {ensemble.color_extinction.words}")
+    if ensemble.field_slope.n:
+        lines.append(f"        {ensemble.field_slope.words}")
     return lines + variable_lines(table)
 
 

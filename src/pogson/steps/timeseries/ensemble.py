@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pogson.core.errors import NightError, SettingError
 from pogson.core.lightcurves import LightCurves
 from pogson.core.units import Fraction, Sigma
+from pogson.steps.timeseries.collect import select_stars
 from pogson.steps.timeseries.comparison import (
     best_of_brightest,
     choose_number,
@@ -27,6 +28,13 @@ from pogson.steps.timeseries.extinction import (
     fit_color_extinction,
 )
 from pogson.steps.timeseries.leastsquares import POGSON, Solution, plain_ensemble, solve_ensemble
+from pogson.steps.timeseries.slope import (
+    FieldSlope,
+    correct_field_slope,
+    fit_field_slope,
+    leave_itself_out,
+    residuals_after,
+)
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -61,6 +69,8 @@ class Ensemble:
         Numbers of the target and the check star; 0: none. Neither is in the ensemble.
     color_extinction : ColorExtinction
         The term of colour times airmass, where colours are known.
+    field_slope : FieldSlope
+        What each frame adds at one side of the field more than at the other.
     """
 
     curves: LightCurves
@@ -74,6 +84,7 @@ class Ensemble:
     target: int = 0
     check: int = 0
     color_extinction: ColorExtinction = field(default_factory=ColorExtinction)
+    field_slope: FieldSlope = field(default_factory=FieldSlope)
 
     @property
     def members(self) -> Ints:
@@ -101,7 +112,8 @@ def compare_ensemble(
     its residuals against the ensemble without itself, so that variable stars lose their weight; a star
     of the ensemble is compared with the others only. The number of stars is chosen on frames held out.
     Where `curves.stars` has a color and `curves.frames` an airmass, second-order extinction is fitted, and
-    taken out of all stars where it is 3 of its errors.
+    taken out of all stars where it is 3 of its errors. Where frames slope over the field by more than chance,
+    a plane is taken out of each ("least squares" only), and what is unknown of it is in the errors.
 
     Parameters
     ----------
@@ -162,14 +174,16 @@ def compare_ensemble(
         rows = _rows(curves, ranked[: choose_number(curves, ranked, most=most, clip=clip)])
     if len(rows) < 2:
         raise NightError(f"{len(rows)} star(s) to compare with, 2 are needed: name more comparison stars")
-    solution = _solve(curves, rows, method, clip)
+    solution, slope = _solve(curves, rows, method, clip), FieldSlope()
+    if method == METHODS[0]:
+        solution, slope = _take_out_slope(curves, rows, clip, solution)
     scores["used"] = np.isin(np.asarray(scores["star"]), np.asarray(curves.stars["id"])[rows])
-    made = apply_ensemble(curves, solution, rows)
+    made = apply_ensemble(curves, solution, rows, slope)
     return replace(made, comparisons=scores, target=target, check=check, color_extinction=extinction)
 
 
-def apply_ensemble(curves: LightCurves, solution: Solution, rows: Ints) -> Ensemble:
-    """Take each frame's offset out of all stars; a star of the ensemble is compared with the others.
+def apply_ensemble(curves: LightCurves, solution: Solution, rows: Ints, slope: FieldSlope) -> Ensemble:
+    """Take offset and slope of each frame out of all stars; one of the ensemble is compared with the others.
 
     Parameters
     ----------
@@ -179,20 +193,24 @@ def apply_ensemble(curves: LightCurves, solution: Solution, rows: Ints) -> Ensem
         Of the stars of the ensemble.
     rows : (s,)
         Their rows.
+    slope : FieldSlope
+        What was taken out of them before the solution.
     """
-    total = solution.w.sum(0)
-    own = np.where(solution.w > 0.0, solution.away * solution.w / np.where(total > 0.0, total, 1.0), 0.0)
-    others = np.where(np.isnan(solution.others_var), np.nan, solution.frame - own)
+    own, own_var = leave_itself_out(curves.stars[rows], solution, slope)
+    others = np.where(np.isnan(own_var), np.nan, solution.frame - own)
     member = np.full(len(curves.flux), -1)
     member[rows] = np.arange(len(rows))
     flux, flux_err, mag, mag_err = (np.empty(curves.flux.shape) for _ in range(4))
     plain = 10.0 ** (0.4 * solution.frame), solution.frame_var
-    apart = 10.0 ** (0.4 * others), solution.others_var
+    apart = 10.0 ** (0.4 * others), own_var
     for first in range(0, len(flux), BLOCK):
         some = slice(first, first + BLOCK)
         at = member[some]
         inside = (at >= 0)[:, None]
         factor, variance = (np.where(inside, a[at], p) for a, p in zip(apart, plain, strict=True))
+        if slope.n:
+            shift, unsure = slope.of(curves.stars[some])
+            factor, variance = factor * 10.0 ** (0.4 * shift), variance + np.where(inside, 0.0, unsure)
         with np.errstate(invalid="ignore", divide="ignore"):
             flux[some] = curves.flux[some] * factor
             flux_err[some] = np.sqrt(
@@ -203,7 +221,8 @@ def apply_ensemble(curves: LightCurves, solution: Solution, rows: Ints) -> Ensem
     weight, scatter = np.zeros(len(flux)), np.full(len(flux), np.nan)
     weight[rows], scatter[rows] = solution.weight, solution.scatter
     relative = replace(curves, flux=flux, flux_err=flux_err, unit=f"{curves.unit}, mean frame")
-    return Ensemble(relative, mag, mag_err, solution.frame, np.sqrt(solution.frame_var), weight, scatter)
+    frame_mag_err = np.sqrt(solution.frame_var)
+    return Ensemble(relative, mag, mag_err, solution.frame, frame_mag_err, weight, scatter, field_slope=slope)
 
 
 def _solve(curves: LightCurves, rows: Ints, method: str, clip: float) -> Solution:
@@ -225,6 +244,23 @@ def _take_out_extinction(curves: LightCurves, rows: Ints, clip: float) -> tuple[
             return curves, found
         flat = correct_color_extinction(curves, found)
     return flat, found
+
+
+def _take_out_slope(
+    curves: LightCurves, rows: Ints, clip: float, solution: Solution
+) -> tuple[Solution, FieldSlope]:
+    """The ensemble's solution without the slopes of the frames, and what they are."""
+    mine = select_stars(curves, np.isin(np.arange(len(curves.flux)), rows))
+    plain, slope = solution, FieldSlope()
+    for turn in range(8):
+        before, slope = slope, fit_field_slope(mine.stars, solution, before=slope)
+        if not slope.n:
+            return plain, slope
+        if turn == 7 or slope.size < 1.1 * before.size:
+            break
+        # what slopes left in the residuals is no scatter of the stars any more: more of them is seen then
+        solution = _solve(correct_field_slope(mine, slope), np.arange(len(rows)), METHODS[0], clip)
+    return residuals_after(mine.stars, solution, slope, before=before), slope
 
 
 def _check_numbers(curves: LightCurves, numbers: Sequence[int]) -> None:
