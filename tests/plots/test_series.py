@@ -109,7 +109,7 @@ def variability(n=200):
     table["role"] = ["field"] * n
     table["role"] = table["role"].astype("U10")
     table["role"][:3] = ["target", "check", "comparison"]
-    table["quality"] = np.zeros(n, int)
+    table["quality"], table["flags"] = np.zeros((2, n), int)
     return table
 
 
@@ -214,3 +214,13 @@ def test_the_same_light_curve_makes_the_same_picture():
         return to_png(figure)
 
     assert png() == png()
+
+
+def test_stars_in_doubt_are_shown_but_not_named():
+    table = variability()
+    table["flags"][7] = 1
+    (ax,) = axes()
+    plot_noise(table, ax)
+    assert "in doubt" in ax.get_legend_handles_labels()[1]
+    assert "varies most" not in ax.get_legend_handles_labels()[1]
+    assert not ax.texts

@@ -22,7 +22,7 @@ SECTION = "Light curves"
 
 LEGEND_ABOVE = (1.1, 1.0, 0.7, 0.9)  # inches around the axes
 
-#: variables of each band that are drawn
+#: variables of each band that are drawn; of those in doubt one, where all are
 FIRST = 4
 
 
@@ -37,7 +37,8 @@ def draw_series(
             yield f"lightcurve_target{tag}.png", _target(one, studies[one.band])
         ranked = table[(np.asarray(table["rank"]) > 0) & (np.asarray(table["excess"], float) > VARIES)]
         ranked.sort("rank")
-        for row in ranked[:FIRST]:
+        clear = ranked[np.asarray(ranked["flags"]) == 0]
+        for row in clear[:FIRST] if len(clear) else ranked[:1]:
             star = int(row["star"])
             caption = f"It stands {row['excess']:.0f} sigma off the stars of its brightness."
             caption += f" In doubt: {flag_names(row['flags'])}." if row["flags"] else ""

@@ -34,11 +34,11 @@ def plot_noise(variability: Table, ax: Axes, *, first: int = 10, zero_point: flo
     Parameters
     ----------
     variability : Table
-        VARIABILITY. The first stars that stand out are named by their number.
+        VARIABILITY. The first stars that stand out are named by their number; those in doubt are grey.
     ax : Axes
         Drawn on, and returned.
     first : int
-        Number of stars that are named, of those that stand out by more than 5.
+        Number of stars that are named, of those that stand out by more than 5 beyond doubt.
     zero_point : float
         Added to the magnitudes.
     """
@@ -65,7 +65,10 @@ def plot_noise(variability: Table, ax: Axes, *, first: int = 10, zero_point: flo
             ax.scatter(
                 mag[mine], rms[mine], s=size, facecolors="none", edgecolors=ink, linewidths=1.2, label=role
             )
-    named = seen & (rank > 0) & (rank <= first) & (excess > 5.0)
+    stand_out, doubt = seen & (rank > 0) & (excess > 5.0), numbers(variability, "flags") != 0
+    unsure, named = stand_out & doubt, stand_out & ~doubt & (rank <= first)
+    if unsure.any():
+        ax.scatter(mag[unsure], rms[unsure], s=9, color=FAINT, linewidths=0, label="in doubt")
     if named.any():
         ax.scatter(mag[named], rms[named], s=22, color=INK, marker="D", linewidths=0, label="varies most")
     for k in np.flatnonzero(named):
