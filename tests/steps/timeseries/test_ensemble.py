@@ -1,6 +1,7 @@
 """Light curves keep their gaps, and the ensemble finds what each frame did to all stars."""
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from pogson.core.lightcurves import LightCurves
 from pogson.steps.timeseries.collect import collect_light_curves
 from pogson.steps.timeseries.comparison import best_of_brightest, find_near, score_comparisons
 from pogson.steps.timeseries.ensemble import compare_ensemble
+from pogson.steps.timeseries.shade import find_shaded
 
 
 def test_constant_stars_come_out_constant_with_pulls_one_wide():
@@ -291,3 +293,23 @@ def test_shapes_must_agree():
             Table({"id": [1]}),
             Table({"frame": ["a", "b"]}),
         )
+
+
+@pytest.mark.parametrize("frames", [[50], [50, 57], [50, 57, 64, 71, 78, 85, 92, 99, 106, 113]])
+@pytest.mark.parametrize("loss", [0.2, 0.5, 1.5])
+def test_half_a_frame_behind_a_tree_spoils_neither_the_night_nor_the_other_half(frames, loss):
+    """The mean of both halves agrees with nobody: all points would be left out, or all scatter."""
+    curves, truth, _ = series(stars=60, frames=200)
+    behind = np.asarray(curves.stars["x"]) > 500.0
+    for k in frames:
+        curves.flux[behind, k] *= 10 ** (-0.4 * loss)
+        curves.flux_err[behind, k] *= 10 ** (-0.2 * loss)
+    shaded = find_shaded(compare_ensemble(curves))
+    assert shaded[behind][:, frames].mean() > 0.8
+    assert shaded[~behind].mean() < 0.01
+    flags = curves.flags | np.where(shaded, int(Star.SHADED), 0)
+    found = compare_ensemble(replace(curves, flags=flags))
+    assert np.median(found.scatter[found.weight > 0.0]) < 0.001
+    off = (found.mag - np.median(found.mag - truth, axis=1)[:, None] - truth) / found.mag_err
+    assert np.median(np.abs(off[~behind][:, frames])) < 1.0
+    assert 0.95 < np.std(off[:, np.setdiff1d(np.arange(200), frames)]) < 1.05

@@ -57,7 +57,8 @@ def solve_ensemble(
 
     The scatter of a star comes from its residuals against the others, and gives the weights of the
     next turn, until nothing changes. Single points beyond `clip` of their errors are left out, and are let
-    in again where a later turn agrees with them.
+    in again where a later turn agrees with them. Of a frame in which they are the most, the brighter
+    part counts.
 
     Parameters
     ----------
@@ -86,8 +87,13 @@ def solve_ensemble(
         if fluxes is not None:
             mag, var, good = linear_magnitudes(*fluxes, star, frame)
         away, away_var = _without_itself(mag - star[:, None] - np.nan_to_num(frame), w, var)
-        before, scatter = scatter, extra_scatter(away, away_var, used, scatter)
         used = good & (np.abs(away) <= clip * np.sqrt(away_var + scatter[:, None] ** 2))
+        # light is lost, never gained: where many are too bright it is the others that are shaded
+        torn = (2 * used.sum(0) < good.sum(0)) | ((good & ~used & (away < 0.0)).sum(0) > 0.3 * good.sum(0))
+        if torn.any():
+            left = mag[:, torn] - star[:, None]
+            used[:, torn] = _bright_part(left, var[:, torn] + scatter[:, None] ** 2, good[:, torn], clip)
+        before, scatter = scatter, extra_scatter(away, away_var, used, scatter)
         if np.allclose(scatter, before, atol=2e-5):
             break
     w = np.where(used, 1.0 / (var + scatter[:, None] ** 2), 0.0)
@@ -99,6 +105,18 @@ def solve_ensemble(
     more = 1.0 / np.where(alone, 1.0, total - w) - 1.0 / total
     others_var = np.where(alone, np.nan, frame_var + more)
     return Solution(star, frame, frame_var, scatter, w, away, away_var, others_var)
+
+
+def _bright_part(left: Values, var: Values, good: Mask, clip: float) -> Mask:
+    """Points of frames that are torn in two: those that agree with the brighter stars.
+
+    Behind a tree, the dome or the edge of a cloud the mean of all agrees with nobody, or with those that
+    are shaded: what a quarter of the stars are brighter than is right.
+    """
+    ranked = np.sort(np.where(good, left, np.inf), axis=0)
+    quarter = np.take_along_axis(ranked, (np.maximum(good.sum(0) - 1, 0) // 4)[None], 0)
+    with np.errstate(invalid="ignore"):
+        return good & (np.abs(left - quarter) <= clip * np.sqrt(var))
 
 
 def linear_magnitudes(flux: Values, err: Values, star: Values, frame: Values) -> tuple[Values, Values, Mask]:
