@@ -64,6 +64,24 @@ def test_a_gradient_a_step_and_the_trail_of_a_satellite_are_no_bad_columns():
     assert flag_columns(list(lights(np.random.default_rng(4), defects=False, sky=sky))) is None
 
 
+def test_a_galaxy_that_lies_along_the_columns_is_not_bad():
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+
+    def sky(_):
+        return 600.0 * np.exp(-0.5 * ((x - 120.3) / 2.0) ** 2 - 0.5 * ((y - 100.0) / 60.0) ** 2)
+
+    assert flag_columns(list(lights(np.random.default_rng(8), defects=False, sky=sky))) is None
+
+
+def test_numbers_too_coarse_to_show_noise_tell_nothing():
+    image = np.full(SHAPE, 500)
+    image[:, 50] += 3
+    image[20, 30] += 400
+    raws = [stored(image, Exposure(path=f"{k}.fits")) for k in range(6)]
+    assert flag_columns(raws) is None
+    assert flag_hot(raws) is None
+
+
 def test_two_frames_or_a_mosaic_of_colours_cannot_tell():
     assert flag_hot(list(lights(np.random.default_rng(5), n=2))) is None
     mosaic = list(lights(np.random.default_rng(5), bayer="RGGB"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import median_filter
+from scipy.ndimage import binary_opening, median_filter
 
 from pogson.core.flags import Pixel
 from pogson.core.frame import Image, Mask, RawFrame
@@ -15,6 +15,7 @@ from pogson.steps.calibrate.overscan import useful_adu
 
 ROWS = 64  # of a part of a column: fewer hold stars, more may be good in one half
 AROUND = 11  # columns whose median is what a column should be
+WIDEST = 3  # bad columns side by side: what is wider is a galaxy
 SHARE = 0.2  # of a hot pixel's height, which no pixel beside it reaches: those of a star do
 
 
@@ -42,6 +43,7 @@ def flag_columns(raws: Sequence[RawFrame], *, threshold: Sigma = 6.0) -> Mask | 
     off, noise = (np.median(values, axis=0) for values in zip(*found, strict=True))
     usual = 1.4826 * np.median(np.abs(off), axis=1, keepdims=True)
     bad = np.abs(off) > np.maximum(threshold * usual, noise[:, None])
+    bad &= ~binary_opening(bad, np.ones((1, WIDEST + 1)))
     height = useful_adu(raws[0]).shape[0]
     part = np.minimum(np.arange(height) // ROWS, len(bad) - 1)
     return np.where(bad[part], np.uint16(Pixel.BAD), np.uint16(0)) if bad.any() else None
@@ -77,8 +79,12 @@ def _can_tell(raws: Sequence[RawFrame]) -> bool:
 
 
 def _noise(image: Image) -> Image:
-    """Of a pixel, from the differences of neighbours in a row; in each row of the image."""
-    return 1.4826 / np.sqrt(2.0) * np.median(np.abs(np.diff(image, axis=1)), axis=1)
+    """Of a pixel, from the differences of neighbours in a row; in each row of the image.
+
+    Infinite where most pixels equal their neighbours: numbers too coarse to show noise tell no defects.
+    """
+    noise = 1.4826 / np.sqrt(2.0) * np.median(np.abs(np.diff(image, axis=1)), axis=1)
+    return np.where(noise > 0.0, noise, np.inf)
 
 
 def _stand_off(image: Image) -> tuple[Image, Image]:
