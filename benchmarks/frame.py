@@ -13,6 +13,7 @@ from benchmarks.detect import photutils_stars, sep_stars
 from benchmarks.race import Case, available, present
 from benchmarks.scene import Scene, master_planes
 from pogson.io.fits import read_raw
+from pogson.pipeline.lights import TELLING
 from pogson.steps.calibrate.correct import calibrate_frame
 from pogson.steps.calibrate.cosmics import flag_cosmics
 from pogson.steps.detect.find import detect_stars
@@ -76,6 +77,10 @@ def part_cases(scene: Scene) -> Iterator[Case]:
     yield Case("calibrate", lambda: calibrate_frame(scene.raw, masters, cosmics=False))
     yield Case("flag cosmic rays", lambda: flag_cosmics(frame))
     yield Case("detect", lambda: detect_stars(frame))
+    yield Case(
+        "detect, where the field is known",
+        lambda: detect_stars(frame, brightest=TELLING, resolve=False),
+    )
     yield Case("align", lambda: match_stars(scene.other, stars))
     yield Case(
         "align, with the map of a frame near in time", lambda: match_stars(scene.other, stars, guess=guess)
