@@ -43,8 +43,28 @@ def test_a_slope_is_named_where_one_was_taken_out():
     for n in (0, 64):
         slope = FieldSlope(n=n, stars=80, size=0.0015)
         ensemble = SimpleNamespace(
-            mag=np.zeros((1, 64)), members=[1], color_extinction=ColorExtinction(), field_slope=slope
+            mag=np.zeros((1, 64)),
+            members=[1],
+            color_extinction=ColorExtinction(),
+            field_slope=slope,
+            unrest=np.zeros(64),
         )
         series = SimpleNamespace(band="r", variability=variability([1.0], [0]), ensemble=ensemble)
         told = [line.strip() for line in _series_lines(series, None)[1:]]
         assert told == ([slope.words] if n else [])
+
+
+def test_restless_frames_are_counted():
+    unrest = np.zeros(64)
+    unrest[[3, 5]] = 0.02, 0.1
+    ensemble = SimpleNamespace(
+        mag=np.zeros((1, 64)),
+        members=[1],
+        color_extinction=ColorExtinction(),
+        field_slope=FieldSlope(),
+        unrest=unrest,
+    )
+    series = SimpleNamespace(band="r", variability=variability([1.0], [0]), ensemble=ensemble)
+    (line,) = _series_lines(series, None)[1:]
+    assert "restless frames: 2" in line
+    assert "0.020 to 0.100 mag" in line

@@ -23,6 +23,7 @@ from pogson.steps.timeseries.detrend import Detrended, detrend
 from pogson.steps.timeseries.ensemble import Ensemble, compare_ensemble
 from pogson.steps.timeseries.radius import choose_aperture
 from pogson.steps.timeseries.shade import find_shaded
+from pogson.steps.timeseries.unrest import add_unrest
 from pogson.steps.timeseries.variability import VARIES, measure_variability
 
 if TYPE_CHECKING:  # slow to import
@@ -201,12 +202,13 @@ def make_series(
                 del ensemble  # as large as the light curves themselves
                 curves = replace(curves, flags=curves.flags | np.where(shaded, int(Star.SHADED), 0))
                 ensemble = compare_ensemble(curves, target=target, exclude=known)
+            ensemble = add_unrest(ensemble)
             return_memory()
             variability = measure_variability(ensemble)
             varying = stars_that_vary(variability)
             if set(varying) & set(ensemble.members):
                 del ensemble
-                ensemble = compare_ensemble(curves, target=target, exclude=[*known, *varying])
+                ensemble = add_unrest(compare_ensemble(curves, target=target, exclude=[*known, *varying]))
                 variability = measure_variability(ensemble)
         except NightError as error:
             notes.append(f"no light curves in {band}: {error}")

@@ -91,6 +91,12 @@ def _series_lines(series: Series, study: Study | None) -> list[str]:
         lines += [f"          {line}" for line in (study.lines if study and role == "target" else ())]
     if ensemble.color_extinction.n:
         lines.append(f"        {ensemble.color_extinction.words}")
+    restless = ensemble.unrest[ensemble.unrest > 0.0]
+    if len(restless):
+        lines.append(
+            f"        restless frames: {len(restless)}, whose stars differ by more than their errors; "
+            f"{restless.min():.3f} to {restless.max():.3f} mag are added to these"
+        )
     if ensemble.field_slope.n:
         lines.append(f"        {ensemble.field_slope.words}")
     return lines + variable_lines(table)

@@ -71,6 +71,8 @@ class Ensemble:
         The term of colour times airmass, where colours are known.
     field_slope : FieldSlope
         What each frame adds at one side of the field more than at the other.
+    unrest : (n,)
+        Magnitudes that `add_unrest` added to the errors of each frame's points.
     """
 
     curves: LightCurves
@@ -85,6 +87,7 @@ class Ensemble:
     check: int = 0
     color_extinction: ColorExtinction = field(default_factory=ColorExtinction)
     field_slope: FieldSlope = field(default_factory=FieldSlope)
+    unrest: Values = field(default_factory=lambda: np.zeros(0))
 
     @property
     def members(self) -> Ints:
