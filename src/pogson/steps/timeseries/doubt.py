@@ -12,9 +12,6 @@ from pogson.steps.timeseries.noise import quadratic_mean, standard_deviation, we
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-#: points that tell of a variation, however many were lost to a bad column
-ENOUGH = 30
-
 #: flags of points that put a variation in doubt
 DOUBTFUL = int(Star.NEIGHBOR | Star.BLENDED | Star.EDGE | Star.SATURATED)
 
@@ -26,8 +23,7 @@ def find_doubts(
 
     BLENDED, EDGE, SATURATED where over 5 % of the points have the flag. NEIGHBOR where over 5 % have it,
     unless the star varies by more than ten times the light of its neighbours: the profile and the places of
-    blends are no better than that; and where the magnitudes follow this light as the seeing lets it in,
-    unless the star varies by more than a hundred times of it: far wings are brighter than any profile.
+    blends are no better than that.
 
     Parameters
     ----------
@@ -52,9 +48,8 @@ def find_doubts(
     with np.errstate(invalid="ignore"):
         own = np.sqrt(np.maximum(rms**2 - expected**2, 0.0))
         flags = _often(curves.flags[some])
-        far = _follows(mag, share) & (100.0 * light > own)
-        near = ((flags & int(Star.NEIGHBOR)) != 0) & ~(10.0 * light < own)
-    return (flags & ~int(Star.NEIGHBOR)) | np.where(near | far, int(Star.NEIGHBOR), 0), light
+        theirs = ((flags & int(Star.NEIGHBOR)) != 0) & ~(10.0 * light < own)
+    return (flags & ~int(Star.NEIGHBOR)) | np.where(theirs, int(Star.NEIGHBOR), 0), light
 
 
 def without_seeing(flux: Values, curves: LightCurves) -> Values:
@@ -77,14 +72,6 @@ def _shares(curves: LightCurves, some: slice, use: Mask) -> Values:
     """Neighbours' light over the star's own at each point in use; NaN where that is not known."""
     share = curves.details.get("contamination")
     return np.full(use.shape, np.nan) if share is None else np.where(use, share[some], np.nan)
-
-
-def _follows(mag: Values, share: Values) -> Mask:
-    """Stars that are bright when much light of others is in the aperture."""
-    known = np.isfinite(mag) & np.isfinite(share)
-    x, y = (_centered(np.where(known, one, np.nan)) for one in (share, mag))
-    together = np.sqrt(np.nansum(x**2, 1) * np.nansum(y**2, 1))
-    return (known.sum(1) >= ENOUGH) & (np.nansum(x * y, 1) < -0.5 * together)
 
 
 def _often(flags: NDArray[np.int64]) -> NDArray[np.int64]:

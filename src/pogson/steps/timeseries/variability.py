@@ -13,7 +13,7 @@ from pogson.core.flags import SPOILED, Star
 from pogson.core.lightcurves import LightCurves
 from pogson.core.medians import row_median
 from pogson.core.units import Fraction
-from pogson.steps.timeseries.doubt import ENOUGH, find_doubts, without_seeing
+from pogson.steps.timeseries.doubt import find_doubts, without_seeing
 from pogson.steps.timeseries.ensemble import Ensemble
 from pogson.steps.timeseries.indices import (
     interquartile_range,
@@ -38,6 +38,9 @@ NEIGHBORS = 60
 
 #: stars measured at a time
 BLOCK = 128
+
+#: points that tell of a variation, however many were lost to a bad column
+ENOUGH = 30
 
 #: a star this far off the others of its brightness varies, in sigma
 VARIES = 5.0
