@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -201,9 +202,14 @@ class Workshop:
         file = Path(exposure.path).stat()
         masters = [(m.name, m.n, m.sources, m.notes) for m in self.masters.masters]
         steps = [self.settings.of(name) for name in ("calibrate", "detect", "inspect")]
-        return make_key(
-            pogson.__version__, file.st_size, file.st_mtime_ns, exposure, masters, steps, start, known
-        )
+        what = (exposure, masters, self._defects, steps, start, known)
+        return make_key(pogson.__version__, file.st_size, file.st_mtime_ns, *what)
+
+    @cached_property
+    def _defects(self) -> list[tuple[str, str]]:
+        """Where the pixels are that the light frames show to be bad: more frames may show others."""
+        bad = self.masters.bad.values()
+        return [(np.flatnonzero(mask).tobytes().hex(), mask[mask > 0].tobytes().hex()) for mask in bad]
 
 
 def key_of_field(field: Table) -> str:

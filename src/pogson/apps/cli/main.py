@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     # what reads and writes files beside the computation must not wait for its turn longer than it works
     sys.setswitchinterval(0.0005)
-    # little that is made is garbage that refers to itself: it is looked for a tenth as often as usual
+    # little that is made is garbage that refers to itself: it is seldom looked for
     gc.set_threshold(5000, 20, 20)
     # memory goes back as a whole at the end: no garbage is looked for in it
     atexit.register(gc.freeze)

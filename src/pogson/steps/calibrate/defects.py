@@ -69,7 +69,9 @@ def flag_hot(raws: Sequence[RawFrame], *, threshold: Sigma = 5.0) -> Mask | None
     """
     if not _can_tell(raws):
         return None
-    times = np.sum([_alone(useful_adu(raw), threshold) for raw in raws], axis=0, dtype=np.uint8)
+    times = _alone(useful_adu(raws[0]), threshold)
+    for raw in raws[1:]:  # one after the other: they are large
+        times += _alone(useful_adu(raw), threshold)
     hot = times >= len(raws) - 1
     return np.where(hot, np.uint16(Pixel.HOT), np.uint16(0)) if hot.any() else None
 

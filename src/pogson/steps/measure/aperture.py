@@ -150,8 +150,8 @@ def measure_aperture(
     flags |= np.where(sky.few, int(Star.FEW_SKY), 0)
     if not np.any(stars.flux > 0.0):
         stars = replace(stars, flux=fluxes[:, 0])
-    shares, bits_of_neighbors = zip(*(_find_neighbors(stars, r) for r in all_radii), strict=True)
-    flags |= bits_of_neighbors[0]
+    share, touched = _find_neighbors(stars, aperture)
+    flags |= touched
     if frame.unit == "adu":
         flags |= int(Star.EMPIRICAL)
         parts = {name: np.zeros(len(peak)) for name in ("source", "dark", "read", "flat", "quantisation")}
@@ -169,7 +169,7 @@ def measure_aperture(
     total = np.sqrt(np.maximum(variances, 0.0) + annulus**2 + scatter**2 + phase**2)
     extra: dict[str, Any] = {f"flux_r{k}": fluxes[:, k] for k in range(1, len(all_radii))}
     extra |= {f"flux_r{k}_err": total[:, k] for k in range(1, len(all_radii))}
-    extra |= {f"contamination_r{k}": shares[k] for k in range(1, len(all_radii))}
+    extra |= {f"contamination_r{k}": contamination(stars, r)[0] for k, r in enumerate(radii, 1)}
     return PHOTOMETRY.table(
         meta={
             "exposure": frame.exposure,
@@ -194,7 +194,7 @@ def measure_aperture(
         sky=sky.level,
         n_sky=sky.n,
         coverage=coverage[:, 0],
-        contamination=shares[0],
+        contamination=share,
         peak=peak - sky.level,
         mag=-2.5 * np.log10(bright / frame.exposure.exptime),
         mag_err=POGSON * flux_err / bright,
